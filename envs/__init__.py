@@ -1,0 +1,1 @@
+"""The world: MuJoCo pushing environments. numpy, gymnasium and mujoco only."""

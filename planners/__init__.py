@@ -1,0 +1,1 @@
+"""Search over action sequences. torch only: no world, no model."""

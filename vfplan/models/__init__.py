@@ -1,0 +1,1 @@
+"""World models: what the next frames may look like, given actions."""
