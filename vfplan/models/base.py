@@ -1,0 +1,75 @@
+"""What a world model is to the rest of vfplan.
+
+Dimension letters: B batch row, P past frame, T future step, A action, C channel, Y row, X column. Action t leads from
+frame t to frame t + 1, so P frames carry P - 1 actions and T actions give T frames. Actions are in [-1, 1]; log-
+probabilities are nats, summed over dimensions; frames are uint8, decoded images float in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known before the first action of a plan."""
+
+    frames: Tensor
+    """(B, P, C, Y, X) uint8, newest last."""
+    actions: Tensor
+    """(B, P - 1, A), the actions between those frames."""
+    sim_state: NDArray[np.float64] | None = None
+    """(B, S) simulator state; only the oracle may read it."""
+
+
+class State(Protocol):
+    """A model's opaque summary of a context."""
+
+    def repeat(self, copies: int) -> Any:
+        """The state with each row repeated `copies` times in place: (B, ...) -> (B * copies, ...)."""
+
+
+@dataclass(frozen=True)
+class LogProb:
+    """Log-probability of observed frames."""
+
+    per_frame: Tensor
+    """(B, T) nats."""
+    per_level: Tensor
+    """(B, T, L) nats, finest level first; sums to `per_frame`."""
+
+
+@runtime_checkable
+class WorldModel(Protocol):
+    """A stochastic simulator of frames. No call changes the model; all randomness is in `noise`."""
+
+    past_frames: int
+    action_dim: int
+
+    def encode(self, context: Context) -> Any:
+        """Summarise the context."""
+
+    def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> Any:
+        """Draw the noise of `rows` rollouts of `steps` steps; with rng None, zeros (temperature 0)."""
+
+    def rollout(self, state: Any, actions: Tensor, noise: Any, *, downscale: int = 1) -> Any:
+        """Imagine the frames that follow actions (B, T, A), at the image size divided by `downscale`."""
+
+    def decode(self, rollout: Any, steps: list[int] | None = None) -> Tensor:
+        """Images (B, T', C, Y / downscale, X / downscale) in [0, 1] of the chosen steps (all by default)."""
+
+
+@runtime_checkable
+class LikelihoodModel(WorldModel, Protocol):
+    """A world model that also gives the probability of what was seen."""
+
+    bound: Literal["dequantised", "elbo"]
+
+    def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
+        """Teacher-forced log-probability of uint8 frames (B, T, C, Y, X) after actions (B, T, A)."""

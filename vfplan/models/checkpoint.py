@@ -1,0 +1,93 @@
+"""A trained model on disk: weights, architecture and where they come from; nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from vfplan.errors import UserError
+from vfplan.models.build import CONFIGS, build_model
+from vfplan.models.videoflow import VideoFlow
+from vfplan.rundir import file_sha256, published_folder, write_json
+from vfplan.schema import from_mapping
+
+FORMAT = 1
+WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint."""
+
+    model: VideoFlow
+    environment: dict[str, Any]
+    """Description of the environment the training frames come from, as the store recorded it."""
+    training: dict[str, Any]
+    """Steps, data, versions: for the record only."""
+    sha256: str
+    """Hash of the weights file."""
+
+
+def save_checkpoint(folder: Path, model: VideoFlow, *, environment: dict[str, Any], training: dict[str, Any]) -> None:
+    """Publish `folder` with `model.safetensors` and `config.json` by one rename; a folder of that name is replaced."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with published_folder(folder, replace=True) as temporary:
+        safetensors.torch.save_file(weights, temporary / WEIGHTS)
+        description = {
+            "format": FORMAT,
+            "sha256": file_sha256(temporary / WEIGHTS),
+            "model": dataclasses.asdict(model.config),
+            "environment": environment,
+            "training": training,
+        }
+        write_json(temporary / DESCRIPTION, description)
+
+
+def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a checkpoint folder, in evaluation mode on `device`.
+
+    Raises:
+        UserError: if the folder is no checkpoint, is of another format, is damaged (SHA-256), or names an unknown
+            architecture.
+    """
+    if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
+        raise UserError(f"no checkpoint at {folder}: expected a folder with {WEIGHTS} and {DESCRIPTION}")
+    description = _read_description(folder / DESCRIPTION)
+    sha256 = file_sha256(folder / WEIGHTS)
+    if sha256 != description["sha256"]:
+        expected = str(description["sha256"])
+        raise UserError(f"corrupt checkpoint {folder / WEIGHTS}: SHA-256 {sha256[:12]}…, expected {expected[:12]}…")
+    name = description["model"].get("name")
+    if name not in CONFIGS:
+        raise UserError(f"checkpoint {folder} holds a model named {name!r}; known models: {', '.join(CONFIGS)}")
+    model = build_model(from_mapping(CONFIGS[name], description["model"], where="model."))
+    _load_weights(model, folder / WEIGHTS)
+    return Checkpoint(model.to(device).eval(), description["environment"], description["training"], sha256)
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f"corrupt checkpoint {path}: not JSON ({error})") from error
+    keys = {"format": int, "sha256": str, "model": dict, "environment": dict, "training": dict}
+    if not isinstance(description, dict) or any(not isinstance(description.get(k), t) for k, t in keys.items()):
+        raise UserError(f"corrupt checkpoint {path}: expected the keys {', '.join(keys)}")
+    if description["format"] != FORMAT:
+        raise UserError(f"checkpoint {path} has format {description['format']}; this version reads format {FORMAT}")
+    return description
+
+
+def _load_weights(model: nn.Module, path: Path) -> None:
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise UserError(f"corrupt checkpoint {path}: the weights do not fit ({str(error).splitlines()[0]})") from error

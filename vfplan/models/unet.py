@@ -1,0 +1,100 @@
+"""The convolutional network inside every prior: a small U-Net modulated by actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(silu(film(conv(silu(x))))); the modulation and the last convolution start at zero."""
+
+    def __init__(self, width: int, condition_dim: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.film = nn.Linear(condition_dim, 2 * width)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        for layer in (self.film, self.second):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Map x (B, W, Y, X) and condition (B, D) to (B, W, Y, X)."""
+        scale, shift = self.film(condition)[:, :, None, None].chunk(2, dim=1)
+        h = self.first(nn.functional.silu(x))
+        return x + self.second(nn.functional.silu(torch.addcmul(h + shift, h, scale)))
+
+
+class UNet(nn.Module):
+    """U-Net with a learned position embedding and FiLM conditioning at every block (Perez et al., 2018).
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output; zero at the start of training.
+        size: rows and columns of the input; each halving must leave a whole number.
+        widths: channels at each scale, finest first.
+        blocks: residual blocks at each scale; at every scale but the coarsest they are used once going down and
+            once (other weights) coming up.
+        condition_dim: width D of the conditioning vector.
+
+    `compute_dtype` may be set to bfloat16 for training and rollouts; the output always has the dtype of the input.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int,
+        size: tuple[int, int],
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        condition_dim: int,
+    ) -> None:
+        super().__init__()
+        self.compute_dtype = torch.float32
+        factor = 2 ** (len(widths) - 1)
+        if size[0] % factor or size[1] % factor:
+            raise ValueError(f"{len(widths)} scales expect sides divisible by {factor}; got {size[0]}x{size[1]}")
+        self.stem = nn.Conv2d(in_channels, widths[0], 3, padding=1)
+        self.position = nn.Parameter(0.02 * torch.randn(1, widths[0], *size))
+        self.encoder = nn.ModuleList()
+        self.decoder = nn.ModuleList()
+        self.down = nn.ModuleList()
+        self.up = nn.ModuleList()
+        for scale, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            self.encoder.append(_blocks(width, count, condition_dim))
+            if scale + 1 < len(widths):
+                self.decoder.append(_blocks(width, count, condition_dim))
+                self.down.append(nn.Conv2d(width, widths[scale + 1], 2, stride=2))
+                self.up.append(nn.ConvTranspose2d(widths[scale + 1], width, 2, stride=2))
+        self.head = nn.Conv2d(widths[0], out_channels, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Map x (B, in, Y, X) and condition (B, D) to (B, out, Y, X)."""
+        reduced = self.compute_dtype != torch.float32
+        with torch.autocast(x.device.type, dtype=self.compute_dtype if reduced else None, enabled=reduced):
+            return self._forward(x.contiguous(memory_format=torch.channels_last), condition).to(x.dtype)
+
+    def _forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        h = self.stem(x)
+        h = h + self.position.to(h.dtype)  # a float32 embedding would promote the whole residual stream
+        skips = []
+        for scale, blocks in enumerate(self.encoder):
+            for block in blocks:  # type: ignore[attr-defined]
+                h = block(h, condition)
+            if scale < len(self.down):
+                skips.append(h)
+                h = self.down[scale](h)
+        for scale in reversed(range(len(self.down))):
+            h = skips[scale] + self.up[scale](h)
+            for block in self.decoder[scale]:  # type: ignore[attr-defined]
+                h = block(h, condition)
+        return self.head(nn.functional.silu(h))
+
+
+def _blocks(width: int, count: int, condition_dim: int) -> nn.ModuleList:
+    return nn.ModuleList([ResidualBlock(width, condition_dim) for _ in range(count)])
