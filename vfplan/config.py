@@ -1,0 +1,283 @@
+"""Commands from dataclasses: `key=value` overrides, groups and sweeps by Hydra, every mistake reported in one line.
+
+The only file beside the commands that knows Hydra. A command `NAME` is `vfplan/NAME.py`, which ends in
+
+    main = command(body, Schema, name="NAME", help=HELP, sections={"planner": planner_registry})
+
+and `configs/NAME.yaml`, which lists every field of `Schema` with its default; a group is a folder
+`configs/GROUP/` whose files hold a `name` and the fields of the dataclass that the registry has under that name.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import configs
+from vfplan.errors import UserError
+from vfplan.schema import Registry, from_mapping, unknown_message
+
+if TYPE_CHECKING:
+    import torch
+
+C = TypeVar("C")
+
+CONFIG_FOLDER = Path(configs.__file__).resolve().parent
+
+
+def command(
+    body: Callable[[C], None], schema: type[C], *, name: str, help: str, sections: Mapping[str, Registry] | None = None
+) -> "Command[C]":
+    """Make the `main` of a command.
+
+    Args:
+        body: does the work; a UserError raised in it ends the process with one line and exit code 2.
+        schema: the frozen dataclass of its configuration. An empty `run_dir` field is filled in before `body` runs.
+        name: the command's name and that of its file in `configs/`.
+        help: a sentence, and indented example lines, shown above the keys by `--help`.
+        sections: for each group that is a section of `schema`, a function returning {name: dataclass}.
+    """
+    return Command(body, schema, name, help, dict(sections or {}))
+
+
+def resolve_device(name: str) -> "torch.device":
+    """The device for `auto`, `cpu`, `cuda` or `cuda:N`; auto takes CUDA where there is one. Raises UserError."""
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise UserError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"device={name} asked for, but sees {torch.cuda.device_count()} CUDA devices; use device=cpu")
+    return device
+
+
+@dataclasses.dataclass(frozen=True)
+class Command(Generic[C]):
+    """A command line program; calling it runs it on `sys.argv`."""
+
+    body: Callable[[C], None]
+    schema: type[C]
+    name: str
+    help: str
+    sections: dict[str, Registry]
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> None:
+        """Run on `arguments` (default: those of the process). Exits with code 2 on a mistake of the user's."""
+        arguments = list(sys.argv[1:] if arguments is None else arguments)
+        overrides = [text for text in arguments if ("=" in text and not text.startswith("-")) or text[:1] == "~"]
+        with _one_line_errors():
+            self._check(overrides)
+            if {"-h", "--help"} & set(arguments):
+                print(self._help_text(overrides))
+            else:
+                self._run_hydra(arguments, overrides)
+
+    def configuration(self, overrides: Sequence[str] = ()) -> C:
+        """The validated configuration for these overrides, without running anything. Raises UserError."""
+        self._check(overrides)
+        return self._to_schema(self._compose(overrides), stamp=_timestamp())
+
+    def groups(self) -> dict[str, list[str]]:
+        """The options of every group that the command's defaults list names."""
+        root = OmegaConf.load(CONFIG_FOLDER / f"{self.name}.yaml")
+        entries = root.get("defaults", []) if isinstance(root, DictConfig) else []
+        names = [str(next(iter(entry))) for entry in entries if isinstance(entry, DictConfig)]
+        return {name: sorted(path.stem for path in (CONFIG_FOLDER / name).glob("*.yaml")) for name in names}
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        try:
+            with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONFIG_FOLDER)):
+                return hydra.compose(self.name, list(overrides))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(_flatten(error)) from error
+
+    def _check(self, overrides: Sequence[str]) -> None:
+        """Refuse what Hydra would accept or explain at length: unknown keys, unknown options, added keys."""
+        parser = OverridesParser.create()
+        groups = self.groups()
+        chosen: dict[str, list[str]] = {}
+        assigned = []
+        for text in overrides:
+            try:
+                override = parser.parse_override(text)
+            except HydraException as error:
+                raise UserError(
+                    f"cannot read '{text}': {_flatten(error)} (quote values with , = spaces or brackets)"
+                ) from error
+            if override.is_hydra_override():
+                continue
+            if override.key_or_group in groups:
+                chosen[override.key_or_group] = _check_options(override, groups[override.key_or_group])
+            else:
+                assigned.append((text, override))
+        keys = self._keys(chosen)
+        for text, override in assigned:
+            if override.key_or_group not in keys:
+                level = override.key_or_group.rpartition(".")[0]
+                level = level if level in keys else ""
+                siblings = [key for key in keys if key.rpartition(".")[0] == level]
+                raise UserError(unknown_message("key", override.key_or_group, siblings, nearest_of=keys))
+            if override.is_delete() or (override.is_add() and not override.is_force_add()):
+                raise UserError(f"'{text}' adds or removes a key; write {override.key_or_group}=VALUE to set it")
+
+    def _keys(self, chosen: Mapping[str, list[str]]) -> set[str]:
+        """Every dotted key, sections included, that exists under any of the chosen group options."""
+        keys: set[str] = set()
+        columns = [[f"{group}={option}" for option in options] for group, options in chosen.items() if options]
+        for row in itertools.zip_longest(*columns) if columns else [()]:
+            keys |= {key for key, _ in _flat(self._compose([text for text in row if text is not None]))}
+        return keys
+
+    def _help_text(self, overrides: Sequence[str]) -> str:
+        lines = [f"python -m vfplan.{self.name} [key=value ...]", "", self.help.strip(), ""]
+        composed = self._compose(overrides)
+        groups = self.groups()
+        if groups:
+            lines += ["groups (group=option):"]
+            lines += [f"  {group:<10} {', '.join(options)}" for group, options in groups.items()] + [""]
+        lines += ["keys and their values here:"]
+        comments = _comments(CONFIG_FOLDER / f"{self.name}.yaml")
+        for group in groups:
+            for option in CONFIG_FOLDER.joinpath(group).glob("*.yaml"):
+                comments.update({f"{group}.{key}": text for key, text in _comments(option).items()})
+        for key, value in _flat(composed):
+            if not isinstance(value, DictConfig):
+                assignment = f"{key}={'' if value is None else value}"
+                lines.append(f"  {assignment:<34} {comments.get(key, '')}".rstrip())
+        lines += [
+            "",
+            "also: --cfg job (print this as YAML), -m (sweep: key=1,2,3), HYDRA_FULL_ERROR=1 (tracebacks)",
+        ]
+        return "\n".join(lines)
+
+    def _run_hydra(self, arguments: list[str], overrides: Sequence[str]) -> None:
+        full_errors, stamp = _full_errors(), _timestamp()
+
+        def job(composed: DictConfig) -> None:
+            # Caught here, not around Hydra, which would print the overrides and its own advice first.
+            with _one_line_errors(full_errors):
+                number = None
+                if HydraConfig.get().mode == RunMode.MULTIRUN:
+                    number = HydraConfig.get().job.num
+                    print(f"job {number}: {' '.join(HydraConfig.get().overrides.task)}", flush=True)
+                self.body(self._to_schema(composed, stamp=stamp, job_number=number))
+
+        with tempfile.TemporaryDirectory() as scratch:
+            quiet = {
+                "hydra.job.name": self.name,
+                "hydra.output_subdir": "null",
+                "hydra.run.dir": ".",
+                "hydra.sweep.dir": scratch,
+                "hydra.sweep.subdir": ".",
+                "hydra/job_logging": "none",
+                "hydra/hydra_logging": "none",
+            }
+            given = {text.partition("=")[0] for text in overrides}
+            extra = [f"{key}={value}" for key, value in quiet.items() if key not in given]
+            with _hydra_process([*arguments, *extra]):
+                hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=self.name)(job)()
+
+    def _to_schema(self, composed: DictConfig, *, stamp: str, job_number: int | None = None) -> C:
+        try:
+            values: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        except OmegaConfBaseException as error:
+            raise UserError(_flatten(error)) from error
+        if "run_dir" in values:
+            values["run_dir"] = self._run_dir(values, stamp, job_number)
+        return from_mapping(self.schema, values, sections=self.sections)
+
+    def _run_dir(self, values: Mapping[Any, Any], stamp: str, job_number: int | None) -> str:
+        subjects = [section["name"] for section in values.values() if isinstance(section, dict) and "name" in section]
+        path = Path(str(values["run_dir"] or Path("runs", "-".join([self.name, *subjects[:1], stamp]))))
+        if not values["run_dir"] and path.exists():
+            path = path.with_name(f"{path.name}-{os.getpid()}")
+        # The jobs of a sweep must not write over each other.
+        return str(path if job_number is None else path / str(job_number))
+
+
+def _check_options(override: Override, options: list[str]) -> list[str]:
+    """The options that a group override names; ranges and globs are left to Hydra."""
+    if override.is_sweep_override() and not override.is_choice_sweep():
+        return []
+    if override.is_choice_sweep():
+        values = list(override.sweep_string_iterator())
+    else:
+        values = [override.get_value_element_as_str()]
+    for value in values:
+        if value not in options:
+            raise UserError(unknown_message(str(override.key_or_group), value, options))
+    return values
+
+
+def _flat(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key in map(str, config):
+        value = None if OmegaConf.is_missing(config, key) else config[key]
+        yield f"{prefix}{key}", value
+        if isinstance(value, DictConfig):
+            yield from _flat(value, f"{prefix}{key}.")
+
+
+def _comments(path: Path) -> dict[str, str]:
+    """The trailing comment of every `key: value  # comment` line: the help text of that key."""
+    found = re.findall(r"^(\w+):[^#\n]*#\s*(.+)$", path.read_text(), flags=re.MULTILINE)
+    return dict(found)
+
+
+def _timestamp() -> str:
+    return time.strftime("%Y%m%d-%H%M%S")
+
+
+def _flatten(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return re.split(r" See https| full_key:| Set the environment", text)[0]
+
+
+def _full_errors() -> bool:
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+@contextlib.contextmanager
+def _one_line_errors(full: bool | None = None) -> Iterator[None]:
+    """End the process with `error: ...` and code 2 on a user's mistake, the traceback before it if asked for."""
+    try:
+        yield
+    except (UserError, HydraException) as error:
+        if _full_errors() if full is None else full:
+            traceback.print_exc()
+        print(f"error: {_flatten(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+@contextlib.contextmanager
+def _hydra_process(arguments: list[str]) -> Iterator[None]:
+    """Give Hydra its arguments, and make it raise its errors instead of printing them."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [argv[0], *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if full is not None:
+            os.environ["HYDRA_FULL_ERROR"] = full

@@ -1,0 +1,195 @@
+"""Files that are either whole or absent: atomic writes, folders published by rename, and the folder of one run."""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("vfplan", "torch", "numpy", "mujoco", "gymnasium", "hydra-core", "safetensors")
+TEMPORARY_PREFIX = ".tmp-"
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`: after a crash it holds the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """As `write_bytes`, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """As `write_bytes`; dataclasses and paths are written as mappings and text, NaN is refused (ValueError)."""
+    write_text(path, json.dumps(value, indent=2, default=_to_json, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def published_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`, then make it durable and rename it to `path`, not yet there.
+
+    Nothing appears at `path` when the body raises. A killed process leaves a folder that `remove_temporary` removes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in sorted(temporary.rglob("*")):
+            if file.is_file():
+                with file.open("rb") as opened:
+                    os.fsync(opened.fileno())
+            else:
+                _sync_folder(file)
+        _sync_folder(temporary)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed writers left in `folder`. Only safe while nobody else writes there."""
+    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink()
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class RunDir:
+    """The folder of one run: results, metrics, and with the first of them the configuration and where it came from.
+
+    Creating the object touches no disk; the folder, `config.json` and `provenance.json` appear with the first write.
+    A run that resumes replaces the two and appends to the metrics.
+    """
+
+    def __init__(self, path: str | Path, config: Any) -> None:
+        self.path = Path(path)
+        self._config = config
+        self._ready = False
+
+    def file(self, name: str) -> Path:
+        """The path of `name` in the folder, which now exists."""
+        if not self._ready:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(self.path / "config.json", self._config)
+            write_json(self.path / "provenance.json", provenance())
+            self._ready = True
+        return self.path / name
+
+    def write_bytes(self, name: str, data: bytes) -> Path:
+        """Write a file at once; returns its path."""
+        write_bytes(self.file(name), data)
+        return self.path / name
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a UTF-8 file at once; returns its path."""
+        return self.write_bytes(name, text.encode())
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write a JSON file at once; returns its path."""
+        write_json(self.file(name), value)
+        return self.path / name
+
+    def append_metrics(self, values: Mapping[str, Any], *, name: str = "metrics.jsonl") -> None:
+        """Append one line of JSON. A crash can cut at most the last line, which `read_metrics` drops."""
+        line = json.dumps(values, default=_to_json)
+        with self.file(name).open("ab+") as file:
+            # A line cut by a crash must not swallow the next one.
+            if file.tell() and not _ends_line(file):
+                file.write(b"\n")
+            file.write(line.encode() + b"\n")
+
+
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
+    """The whole lines of a metrics file, oldest first; lines cut by a crash are left out."""
+    rows = []
+    for line in Path(path).read_text().splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            rows.append(json.loads(line))
+    return rows
+
+
+def provenance() -> dict[str, Any]:
+    """The command line, commit (None outside a checkout), package versions, Python and UTC time of this process."""
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "commit": git_commit(),
+        "python": sys.version.split()[0],
+        "versions": package_versions(),
+        "time_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def package_versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
+    """The installed version of each package; absent ones are left out."""
+    versions = {}
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that vfplan runs from, '-dirty' appended if tracked files differ; None elsewhere."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip() or None
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _ends_line(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return bool(file.read(1) == b"\n")
+
+
+def _to_json(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # numpy and torch numbers and arrays
+        return value.tolist()
+    raise TypeError(f"cannot write {type(value).__name__} as JSON")
