@@ -78,6 +78,10 @@ class Learner:
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
         self.steps_done = 0
 
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Let the networks train in `dtype`; weights and their average stay in float32, and so does validation."""
+        self.model.set_compute_dtype(dtype)
+
     @property
     def window(self) -> int:
         """Frames per training window."""

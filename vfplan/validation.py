@@ -1,0 +1,67 @@
+"""What training watches: held-out bits/dim, rollout error, and a picture of imagined against true frames."""
+
+from __future__ import annotations
+
+import io
+
+import imageio.v3 as imageio
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfplan.data.store import EpisodeStore
+from vfplan.imagination import relative_error
+from vfplan.likelihood import bits_per_dim
+from vfplan.models.base import Context
+from vfplan.models.videoflow import VideoFlow
+from vfplan.pixels import frames_from_unit
+
+HORIZONS = (1, 5, 10)
+
+
+class Validator:
+    """Fixed windows of held-out episodes, the same at every call."""
+
+    def __init__(
+        self, store: EpisodeStore, episodes: range, past_frames: int, device: torch.device, *, limit: int = 64
+    ) -> None:
+        chosen = list(episodes)[:limit]
+        length = min(past_frames + HORIZONS[-1], store.meta.length + 1)
+        start = (store.meta.length + 1 - length) // 2
+        self.past_frames = past_frames
+        windows = [store.episode(index) for index in chosen]
+        frames = np.stack([episode.frames[start : start + length] for episode in windows])
+        actions = np.stack([episode.actions[start : start + length - 1] for episode in windows])
+        self.frames = torch.from_numpy(frames).permute(0, 1, 4, 2, 3).contiguous().to(device)
+        self.actions = torch.from_numpy(actions).to(device)
+
+    def report(self, model: VideoFlow) -> dict[str, float]:
+        """Bits/dim one step ahead, and error relative to copying on thumbnails at each horizon."""
+        past, device = self.past_frames, self.frames.device
+        rng = torch.Generator(device).manual_seed(0)
+        bits = bits_per_dim(model, self.frames[:, : past + 2], self.actions[:, : past + 1], rng)
+        errors = relative_error(model, self.frames, self.actions, downscale=2**model.top)
+        reached = [horizon for horizon in HORIZONS if horizon <= len(errors)]
+        return {
+            "bits_per_dim": float(bits.per_episode.mean()),
+            **{f"error_{horizon}": float(errors[horizon - 1]) for horizon in reached},
+        }
+
+    @torch.inference_mode()
+    def picture(self, model: VideoFlow, *, episodes: int = 4) -> bytes:
+        """A PNG: per episode a row of true frames over a row imagined from the same actions at temperature 0."""
+        past = self.past_frames
+        frames, actions = self.frames[:episodes], self.actions[:episodes]
+        state = model.encode(Context(frames[:, :past], actions[:, : past - 1]))
+        noise = model.sample_noise(len(frames), actions.shape[1] - past + 1, None)
+        imagined = frames_from_unit(model.decode(model.rollout(state, actions[:, past - 1 :], noise)))
+        rows = [_strip(rows) for pair in zip(frames[:, past:], imagined, strict=True) for rows in pair]
+        buffer = io.BytesIO()
+        imageio.imwrite(buffer, np.concatenate(rows), extension=".png")
+        return buffer.getvalue()
+
+
+def _strip(frames: Tensor, enlarge: int = 2) -> np.ndarray:
+    """Frames (T, C, Y, X) side by side as one enlarged image (Y', X', C)."""
+    row = frames.permute(2, 0, 3, 1).flatten(1, 2).cpu().numpy()
+    return row.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
