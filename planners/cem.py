@@ -82,9 +82,9 @@ class CEM(SearchPlanner):
         std = (weight * (elites - mean[:, None]).square()).sum(dim=1).sqrt()
         # A component that started at rest stays at rest.
         floor = belief.initial_std.clamp(max=self.config.min_std)
-        keep = torch.where(count > 0, self.config.momentum, 1.0)
+        step = (1 - self.config.momentum) * count.clamp(max=1)
         return replace(
             belief,
-            mean=torch.lerp(mean, belief.mean, keep),
-            std=torch.maximum(torch.lerp(std, belief.std, keep), floor),
+            mean=torch.lerp(belief.mean, mean, step),
+            std=torch.maximum(torch.lerp(belief.std, std, step), floor),
         )
