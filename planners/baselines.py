@@ -1,0 +1,60 @@
+"""Planners to be beaten: uniform random actions, random shooting, and standing still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from planners.base import Belief
+from planners.search import PlannerConfig, SearchPlanner, require
+
+
+@dataclass(frozen=True)
+class RandomConfig(PlannerConfig):
+    """Uniform actions; with more than one sample the cheapest is executed, which is random shooting."""
+
+    samples: int = 1  # N
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.samples >= 1, f"samples must be at least 1, got {self.samples}")
+
+
+@dataclass(frozen=True)
+class ZeroConfig(PlannerConfig):
+    """All actions zero; there is nothing to set."""
+
+
+class RandomPlanner(SearchPlanner):
+    """N plans of independent uniform actions, scored once; learns nothing."""
+
+    def __init__(self, config: RandomConfig) -> None:
+        super().__init__(config, initial_std=(1 / 3**0.5,) * config.action_dim)  # of a uniform value in [-1, 1]
+        self.config = config
+
+    def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
+        """Uniform plans, (E, N, T, A)."""
+        num_problems, *plan_shape = belief.mean.shape
+        shape = (num_problems, self.config.samples, *plan_shape)
+        return torch.rand(shape, generator=rng, device=rng.device, dtype=belief.mean.dtype) * 2 - 1
+
+    def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
+        """The belief, unchanged."""
+        return belief
+
+
+class ZeroPlanner(SearchPlanner):
+    """The plan that does nothing, scored once so that its cost is known."""
+
+    def __init__(self, config: ZeroConfig) -> None:
+        super().__init__(config, initial_std=(0.0,) * config.action_dim)
+
+    def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
+        """One plan of zeros, (E, 1, T, A)."""
+        return torch.zeros_like(belief.mean)[:, None]
+
+    def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
+        """The belief, unchanged."""
+        return belief

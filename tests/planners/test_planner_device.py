@@ -1,0 +1,87 @@
+"""Planning must never wait for the device: no value is read on the host, no tensor changes device."""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import planners
+
+CONFIGS = [
+    planners.IcemConfig(2, 5, samples=16, elites=4),
+    planners.IcemConfig(2, 5, samples=16, elites=4, execute="mean"),
+    planners.CEMConfig(2, 5, samples=16, elites=4, action_std=(0.5, 0.0)),
+    planners.RandomConfig(2, 5, samples=16),
+    planners.ZeroConfig(2, 5),
+]
+# Each makes the host wait: reading a number, a shape that depends on values, a copy from host memory.
+WAITING = {
+    "aten::_local_scalar_dense",
+    "aten::item",
+    "aten::is_nonzero",
+    "aten::equal",
+    "aten::nonzero",
+    "aten::masked_select",
+    "aten::_unique2",
+    "aten::lift_fresh",
+}
+every_config = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Fails at every operation that would make the host wait for an accelerator."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func._schema.name
+        if name in WAITING:
+            raise AssertionError(f"{name} waits for the device")
+        if name == "aten::index" and any(i is not None and i.dtype == torch.bool for i in args[1]):
+            raise AssertionError("indexing by a mask waits for the device")
+        if name in {"aten::_to_copy", "aten::copy_"} and "device" in (kwargs or {}):
+            raise AssertionError(f"{name} changes device")
+        return func(*args, **(kwargs or {}))
+
+
+def quadratic(plans):
+    return plans.square().sum(dim=(2, 3))
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda x: x.sum().item(),
+        lambda x: bool(x.sum() > 0),
+        lambda x: x[x > 0],
+        lambda x: torch.tensor([1.0]),
+        lambda x: x.to("meta"),
+    ],
+)
+def test_the_guard_sees_a_wait(wait):
+    x = torch.ones(3)
+    with NoWaiting(), pytest.raises(AssertionError):
+        wait(x)
+
+
+@every_config
+def test_plan_never_waits(config):
+    planner = planners.build(config)
+    rng = torch.Generator().manual_seed(0)
+    with NoWaiting():
+        cold = planner.plan(quadratic, None, rng)
+        planner.plan(quadratic, cold.belief.shift(1), rng)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@every_config
+def test_plan_never_waits_on_cuda(config):
+    planner = planners.build(config)
+    rng = torch.Generator("cuda").manual_seed(0)
+    planner.plan(quadratic, None, rng)  # the first call may build FFT plans and load kernels
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        cold = planner.plan(quadratic, None, rng)
+        warm = planner.plan(quadratic, cold.belief.shift(1), rng)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert warm.actions.is_cuda
+    assert warm.trace.best.is_cuda

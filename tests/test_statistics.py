@@ -1,0 +1,123 @@
+"""Intervals and p-values against published values."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vfplan.statistics import mcnemar, mean_interval, student_t_quantile, wilson_interval
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        (12, 20, 38.7, 78.1),
+        (30, 50, 46.2, 72.4),
+        (35, 50, 56.2, 80.9),
+        (60, 100, 50.2, 69.1),
+        (350, 500, 65.8, 73.9),
+        (900, 1000, 88.0, 91.7),
+    ],
+)
+def test_wilson_published(successes, trials, low, high):
+    interval = wilson_interval(successes, trials)
+    assert interval.estimate == successes / trials
+    assert (round(100 * interval.low, 1), round(100 * interval.high, 1)) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_newcombe_1998_table_1(successes, trials, low, high):
+    """Statistics in Medicine 17, 857-872, method 3."""
+    rate, lower, upper = wilson_interval(successes, trials)
+    assert rate == successes / trials
+    assert (round(lower, 4), round(upper, 4)) == (low, high)
+
+
+@settings(max_examples=100, deadline=None)
+@given(trials=st.integers(1, 2000), share=st.floats(0, 1), confidence=st.floats(0.5, 0.999))
+def test_wilson_contains_the_rate_and_mirrors(trials, share, confidence):
+    successes = round(share * trials)
+    rate, low, high = wilson_interval(successes, trials, confidence)
+    assert 0 <= low <= rate <= high <= 1
+    mirrored = wilson_interval(trials - successes, trials, confidence)
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("probability", "degrees", "quantile"),
+    [
+        (0.975, 1, 12.7062),
+        (0.975, 2, 4.3027),
+        (0.975, 3, 3.1824),
+        (0.975, 4, 2.7764),
+        (0.975, 9, 2.2622),
+        (0.975, 30, 2.0423),
+        (0.975, 120, 1.9799),
+        (0.995, 5, 4.0321),
+        (0.95, 10, 1.8125),
+        (0.9995, 8, 5.0413),
+        (0.975, 100_000, 1.9600),
+    ],
+)
+def test_student_t_tables(probability, degrees, quantile):
+    assert student_t_quantile(probability, degrees) == pytest.approx(quantile, abs=1e-4)
+
+
+def test_mean_interval_by_hand():
+    """1..5: mean 3, standard error sqrt(2.5 / 5), t = 2.7764."""
+    mean, low, high = mean_interval([1, 2, 3, 4, 5])
+    assert mean == 3
+    assert (low, high) == pytest.approx((3 - 1.96324, 3 + 1.96324), abs=1e-4)
+
+
+def test_mean_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = [low <= 0 <= high for _, low, high in (mean_interval(row) for row in rng.normal(size=(2000, 8)))]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.015)  # three standard errors
+
+
+def test_one_value_says_nothing_about_its_spread():
+    assert tuple(mean_interval([2.0])) == (2.0, -math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "p"),
+    [
+        (1, 7, 0.0703),  # Bentur et al. 2009, in Fagerland, Lydersen and Laake 2013
+        (1, 9, 0.0215),  # sign test, 9 of 10
+        (5, 15, 0.0414),  # sign test, 15 of 20
+        (0, 5, 0.0625),
+        (0, 0, 1.0),
+        (4, 4, 1.0),
+    ],
+)
+def test_mcnemar_published(b, c, p):
+    assert round(mcnemar(b, c), 4) == p
+    assert mcnemar(c, b) == mcnemar(b, c)
+
+
+def test_mcnemar_of_many_episodes_does_not_overflow():
+    assert mcnemar(4000, 6000) < 1e-80
+    assert mcnemar(5000, 5000) == 1.0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: wilson_interval(3, 2),
+        lambda: wilson_interval(0, 0),
+        lambda: wilson_interval(1, 2, 1.0),
+        lambda: mean_interval([]),
+        lambda: mean_interval([1.0, math.nan]),
+        lambda: mcnemar(-1, 2),
+        lambda: student_t_quantile(0.3, 5),
+    ],
+)
+def test_impossible_input_is_refused(call):
+    with pytest.raises(ValueError, match="got"):
+        call()

@@ -1,0 +1,123 @@
+"""Grids lose nothing and files appear whole."""
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from vfplan import video
+from vfplan.video import BORDER, LABEL_HEIGHT, grid, write_gif, write_png
+
+
+def clip(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, size=(*shape, 3), dtype=np.uint8)
+
+
+def cell(frames, row, column, size, left=BORDER):
+    y = LABEL_HEIGHT + row * (size[0] + BORDER)
+    x = left + column * (size[1] + BORDER)
+    return frames[:, y : y + size[0], x : x + size[1]]
+
+
+def test_shape_of_one_row():
+    frames = grid([("real", clip(5, 8, 10)), ("imagined", clip(5, 8, 10))], scale=4)
+    assert frames.dtype == np.uint8
+    assert frames.shape == (5, LABEL_HEIGHT + 32 + BORDER, BORDER + 2 * (40 + BORDER), 3)
+
+
+def test_every_pixel_is_recovered_from_the_grid():
+    clips = [clip(2, 3, 8, 10, seed=seed) for seed in range(3)]
+    frames = grid([(str(i), frames) for i, frames in enumerate(clips)], scale=4)
+    for column, frames_in in enumerate(clips):
+        for row in range(2):
+            block = cell(frames, row, column, (32, 40)).reshape(3, 8, 4, 10, 4, 3)
+            assert (block == frames_in[row][:, :, None, :, None]).all()
+
+
+def test_small_frames_are_enlarged_to_the_size_of_large_ones():
+    thumbnails, images = clip(2, 4, 4), clip(2, 16, 16, seed=1)
+    frames = grid([("thumbnail", thumbnails), ("image", images)], scale=2)
+    assert np.array_equal(cell(frames, 0, 0, (32, 32))[:, ::8, ::8], thumbnails)
+    assert np.array_equal(cell(frames, 0, 1, (32, 32))[:, ::2, ::2], images)
+
+
+def test_a_shorter_clip_holds_its_last_frame():
+    short = clip(2, 4, 4)
+    frames = grid([("goal", short), ("run", clip(5, 4, 4))], scale=2)
+    shown = cell(frames, 0, 0, (8, 8))[:, ::2, ::2]
+    assert np.array_equal(shown, short[[0, 1, 1, 1, 1]])
+
+
+def test_labels_are_present_and_differ():
+    black = np.zeros((1, 16, 16, 3), dtype=np.uint8)
+    frames = grid([("real", black), ("goal", black)], scale=4)
+    real, goal = (frames[0, :LABEL_HEIGHT, BORDER + i * (64 + BORDER) :][:, :64] for i in range(2))
+    assert (real < 128).sum() > 30
+    assert (goal < 128).sum() > 30
+    assert not np.array_equal(real, goal)
+
+
+def test_a_long_label_stays_inside_its_column():
+    white = np.full((1, 16, 16, 3), 255, dtype=np.uint8)
+    frames = grid([("a label far too long for such a narrow column", white), ("", white)], scale=4)
+    assert (frames[:, :, BORDER + 64 :] == 255).all()
+
+
+def test_row_labels_stand_at_the_left_and_cover_nothing():
+    clips = clip(2, 1, 16, 16)
+    frames = grid([("real", clips)], scale=2, row_labels=["task 1", "task 12"])
+    left = frames.shape[2] - 32 - BORDER
+    assert (frames[:, LABEL_HEIGHT:, :left] < 128).any()
+    for row in range(2):
+        assert np.array_equal(cell(frames, row, 0, (32, 32), left)[:, ::2, ::2], clips[row])
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        ([], {}, "at least one column"),
+        ([("a", clip(1, 4, 4))], {"scale": 0}, "scale >= 1"),
+        ([("a", clip(1, 4, 4).astype(float))], {}, "column 'a' must be uint8"),
+        ([("a", clip(0, 4, 4))], {}, "column 'a' must be uint8"),
+        ([("a", clip(2, 1, 4, 4)), ("b", clip(1, 4, 4))], {}, "must agree in rows"),
+        ([("a", clip(1, 4, 4))], {"row_labels": ["x", "y"]}, "must agree in rows"),
+        ([("a", clip(1, 7, 7)), ("b", clip(1, 8, 8))], {"scale": 1}, "column 'a' is 7 x 7 pixels"),
+    ],
+)
+def test_what_makes_no_grid_is_refused(columns, options, message):
+    with pytest.raises(ValueError, match=message):
+        grid(columns, **options)
+
+
+def test_gif_keeps_frames_size_and_time(tmp_path):
+    frames = grid([("real", clip(4, 8, 8))], scale=4)
+    write_gif(tmp_path / "new" / "run.gif", frames, 0.25)
+    read = iio.imread(tmp_path / "new" / "run.gif")
+    assert read.shape == frames.shape
+    assert iio.immeta(tmp_path / "new" / "run.gif")["duration"] == 250
+    assert iio.immeta(tmp_path / "new" / "run.gif")["loop"] == 0
+
+
+def test_a_gif_too_fast_for_viewers_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="seconds_per_frame must be at least"):
+        write_gif(tmp_path / "run.gif", clip(2, 8, 8), 0.001)
+
+
+def test_png_is_lossless(tmp_path):
+    frame = clip(8, 9)
+    write_png(tmp_path / "frame.png", frame)
+    assert np.array_equal(iio.imread(tmp_path / "frame.png"), frame)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "frame.png"
+    write_png(path, clip(8, 8))
+    before = path.read_bytes()
+
+    def no_rename(self, target):
+        raise OSError("disk")
+
+    monkeypatch.setattr(video.Path, "replace", no_rename)
+    with pytest.raises(OSError, match="disk"):
+        write_png(path, clip(8, 8, seed=1))
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["frame.png"]

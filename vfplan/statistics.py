@@ -1,0 +1,105 @@
+"""Intervals and tests for results over episodes. Exact where a formula exists; numpy only, nothing to be tuned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its two-sided confidence interval, all in the unit of the data; unpacks as a triple."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.estimate, self.low, self.high))
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+    """Success rate with Wilson's score interval, which stays inside [0, 1] and is fair for few trials.
+
+    Raises ValueError unless 0 <= successes <= trials and trials >= 1. Reference: Wilson, Probable Inference, the Law of
+    Succession, and Statistical Inference, 1927.
+    """
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ValueError(f"need 0 <= successes <= trials and trials >= 1, got {successes} of {trials}")
+    z = NormalDist().inv_cdf(_upper_quantile(confidence))
+    rate = successes / trials
+    scale = 1 + z**2 / trials
+    centre = (rate + z**2 / (2 * trials)) / scale
+    margin = z / scale * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
+    # At 0 and at all successes the bound is the rate itself; rounding must not put it beyond.
+    low = 0.0 if successes == 0 else centre - margin
+    high = 1.0 if successes == trials else centre + margin
+    return Interval(rate, low, high)
+
+
+def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Mean of `values`, one per episode, with Student's t interval; from one value alone it is unbounded.
+
+    Raises ValueError for no values or non-finite ones: an episode without a result must be dealt with, not averaged.
+    """
+    data: NDArray[np.float64] = np.asarray(values, dtype=np.float64).ravel()
+    if data.size == 0 or not np.isfinite(data).all():
+        raise ValueError(
+            f"need at least one value and all of them finite, got {np.isfinite(data).sum()} of {data.size}"
+        )
+    upper = _upper_quantile(confidence)
+    mean = float(data.mean())
+    if data.size == 1:
+        return Interval(mean, -math.inf, math.inf)
+    standard_error = float(data.std(ddof=1)) / math.sqrt(data.size)
+    margin = student_t_quantile(upper, data.size - 1) * standard_error
+    return Interval(mean, mean - margin, mean + margin)
+
+
+def mcnemar(b: int, c: int) -> float:
+    """Exact two-sided p-value that two methods tried on the same episodes are equally good.
+
+    `b` episodes were solved by the first method only, `c` by the second only; those where both agree say nothing.
+    Without any difference p is 1. Raises ValueError for negative counts. Reference: McNemar 1947, the binomial form.
+    """
+    if b < 0 or c < 0:
+        raise ValueError(f"counts must be at least 0, got {b} and {c}")
+    trials = b + c
+    tail = sum(math.comb(trials, k) for k in range(min(b, c) + 1))
+    return min(1.0, 2 * tail / 2**trials)  # integers of any size, so the quotient is exact to the last digit
+
+
+def student_t_quantile(probability: float, degrees: int) -> float:
+    """The value that Student's t with `degrees` >= 1 degrees of freedom stays below with `probability` in [1/2, 1)."""
+    if not 0.5 <= probability < 1 or degrees < 1:
+        raise ValueError(f"need 0.5 <= probability < 1 and degrees >= 1, got {probability} and {degrees}")
+    within = 2 * probability - 1
+    low, high = 0.0, math.pi / 2
+    # The distribution is a finite sum in the angle, which is bounded where t is not: halve to the last digit.
+    for _ in range(60):
+        angle = (low + high) / 2
+        low, high = (angle, high) if _probability_within(angle, degrees) < within else (low, angle)
+    return math.sqrt(degrees) * math.tan((low + high) / 2)
+
+
+def _probability_within(angle: float, degrees: int) -> float:
+    """P(|t| <= sqrt(degrees) tan(angle)). Reference: Abramowitz and Stegun 1964, 26.7.3 and 26.7.4."""
+    odd = degrees % 2
+    # Factors of consecutive terms: 1/2, 3/4, 5/6... for even degrees and 2/3, 4/5, 6/7... for odd ones.
+    numerator = np.arange(1 + odd, degrees - 2, 2, dtype=np.float64)
+    terms = np.cumprod(np.concatenate([[1.0], numerator / (numerator + 1) * math.cos(angle) ** 2]))
+    if not odd:
+        return float(math.sin(angle) * terms.sum())
+    series = math.sin(angle) * math.cos(angle) * terms.sum() if degrees > 1 else 0.0
+    return float(2 / math.pi * (angle + series))
+
+
+def _upper_quantile(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
+    return (1 + confidence) / 2
