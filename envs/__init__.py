@@ -1,1 +1,46 @@
 """The world: MuJoCo pushing environments. numpy, gymnasium and mujoco only."""
+
+import difflib
+from dataclasses import fields, replace
+from typing import Any
+
+import gymnasium
+
+from envs.push import PushEnv
+from envs.scene import PRESETS, PushConfig
+from envs.simulator import BatchSimulator
+
+__all__ = ["NAMES", "BatchSimulator", "PushConfig", "PushEnv", "config", "make"]
+
+NAMES = tuple(PRESETS)
+
+
+def config(name: str, **overrides: Any) -> PushConfig:
+    """Return the preset `name` with some of its fields replaced."""
+    if name not in PRESETS:
+        raise ValueError(f"no environment {name!r}; there are {', '.join(NAMES)}{_nearest(name, list(NAMES))}")
+    known = [field.name for field in fields(PushConfig)]
+    for key in overrides:
+        if key not in known:
+            raise ValueError(f"PushConfig has no field {key!r}; it has {', '.join(known)}{_nearest(key, known)}")
+    return replace(PRESETS[name], **overrides)
+
+
+def make(name: str, **overrides: Any) -> PushEnv:
+    """Return the environment `name`; overrides are fields of PushConfig, as in make("push", image_size=128)."""
+    return PushEnv(config(name, **overrides))
+
+
+def gymnasium_id(name: str) -> str:
+    """Return the id under which gymnasium.make knows a preset: push_bair is vfplan/PushBair-v0."""
+    return f"vfplan/{''.join(part.capitalize() for part in name.split('_'))}-v0"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    found = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+for _name in NAMES:
+    if gymnasium_id(_name) not in gymnasium.registry:
+        gymnasium.register(gymnasium_id(_name), entry_point="envs.push:PushEnv", kwargs={"config": PRESETS[_name]})

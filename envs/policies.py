@@ -1,0 +1,180 @@
+"""Policies that collect data. They may look at the objects' true positions; what is learned from the data may not.
+
+A policy is called as policy(env, rng) -> action (4,) float32 after policy.reset(rng); rng is the episode's generator.
+"""
+
+import difflib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.push import PushEnv
+
+Action = NDArray[np.float32]
+Rng = np.random.Generator
+
+REACHED = 0.02  # m, a waypoint this near counts as visited
+
+
+class Policy(Protocol):
+    """What collection needs of a policy. `name` says what produced the current episode."""
+
+    name: str
+
+    def reset(self, rng: Rng) -> None:
+        """Forget the last episode."""
+
+    def __call__(self, env: PushEnv, rng: Rng) -> Action:
+        """Return the next action (4,) in [-1, 1]."""
+        ...
+
+
+class Waypoints:
+    """Visits random points, 70 % of them near an object (sd 4 cm), with noise on every action."""
+
+    name = "waypoints"
+
+    def __init__(self, near_object: float = 0.7, spread: float = 0.04, noise: float = 0.25) -> None:
+        self.near_object, self.spread, self.noise = near_object, spread, noise
+        self._goal: NDArray[np.float64] | None = None
+        self._lift = self._close = -1.0
+
+    def reset(self, rng: Rng) -> None:
+        """Forget the current waypoint."""
+        self._goal = None
+        self._lift = self._close = -1.0
+
+    def __call__(self, env: PushEnv, rng: Rng) -> Action:
+        """Return a step towards the current waypoint."""
+        limit, hand = env.config.hand_limit, env.hand_xyz[:2]
+        # Drop a waypoint now and then even if it was not reached: an object jammed against a wall may block the way.
+        if self._goal is None or np.hypot(*(self._goal - hand)) < REACHED or rng.random() < 0.05:
+            self._goal = rng.uniform(-limit, limit, 2)
+            if rng.random() < self.near_object:
+                centre = env.object_xy[rng.integers(env.num_objects)]
+                self._goal = np.clip(centre + rng.normal(0.0, self.spread, 2), -limit, limit)
+            self._lift, self._close = _switch(rng, 0.15), _switch(rng, 0.3)
+        step = (self._goal - hand) / env.config.action_scale
+        step = step / max(1.0, float(np.abs(step).max())) + rng.normal(0.0, self.noise, 2)
+        return _action(step, self._lift, self._close)
+
+
+class Noise:
+    """Independent uniform actions in half of the episodes, slowly varying ones (AR(1), 0.8) in the others."""
+
+    name = "noise"
+
+    def __init__(self, memory: float = 0.8) -> None:
+        self.memory = memory
+        self._last: NDArray[np.float64] | None = None
+
+    def reset(self, rng: Rng) -> None:
+        """Choose which of the two kinds of noise this episode gets."""
+        self._last = rng.normal(0.0, 0.6, 4) if rng.random() < 0.5 else None
+
+    def __call__(self, env: PushEnv, rng: Rng) -> Action:
+        """Return the next noise value."""
+        if self._last is None:
+            values = rng.uniform(-1.0, 1.0, 4)
+        else:
+            fresh = rng.normal(0.0, 0.6, 4)
+            values = self._last = self.memory * self._last + (1 - self.memory**2) ** 0.5 * fresh
+        return _action(values[:2], float(values[2]), float(values[3]))
+
+
+class Bair:
+    """The policy of the BAIR robot pushing data, as its collection code reads (Ebert et al. 2017, arXiv:1710.05268).
+
+    dx, dy uniform, each action held for two frames; the gripper closes or lifts for a random number of actions.
+    """
+
+    name = "bair"
+    hold = 2
+
+    def reset(self, rng: Rng) -> None:
+        """Start with a fresh action, gripper open and down."""
+        self._frame = 0
+        self._close_left = self._lift_left = 0
+        self._step = np.zeros(2)
+
+    def __call__(self, env: PushEnv, rng: Rng) -> Action:
+        """Return the held action, drawing a new one every second frame."""
+        if self._frame % self.hold == 0:
+            # 7 cm per action of two frames there is 3.5 cm per frame here.
+            self._step = rng.uniform(-1.0, 1.0, 2) * 0.035 / env.config.action_scale
+            self._close_left = max(self._close_left - 1, int(rng.choice(5, p=[0.8, 0.05, 0.05, 0.05, 0.05])))
+            self._lift_left = max(self._lift_left - 1, int(rng.choice(5, p=[0.9, 0.025, 0.025, 0.025, 0.025])))
+        self._frame += 1
+        return _action(self._step, 1.0 if self._lift_left else -1.0, 1.0 if self._close_left else -1.0)
+
+
+class Mixed:
+    """The default recipe: waypoints in 85 % of the episodes, noise in the others."""
+
+    def __init__(self, waypoints: float = 0.85) -> None:
+        self.share = waypoints
+        self._kinds = (Waypoints(), Noise())
+        self._current: Policy = self._kinds[0]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name of the policy that drives this episode."""
+        return self._current.name
+
+    def reset(self, rng: Rng) -> None:
+        """Choose this episode's policy."""
+        self._current = self._kinds[0] if rng.random() < self.share else self._kinds[1]
+        self._current.reset(rng)
+
+    def __call__(self, env: PushEnv, rng: Rng) -> Action:
+        """Return the chosen policy's action."""
+        return self._current(env, rng)
+
+
+POLICIES: dict[str, Callable[[], Policy]] = {"mixed": Mixed, "waypoints": Waypoints, "noise": Noise, "bair": Bair}
+NAMES = tuple(POLICIES)
+
+
+def make(name: str) -> Policy:
+    """Return a new policy by name."""
+    if name not in POLICIES:
+        near = difflib.get_close_matches(name, NAMES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"no policy {name!r}; there are {', '.join(NAMES)}{hint}")
+    return POLICIES[name]()
+
+
+def rollout_episode(env: PushEnv, policy: Policy, seed: int, index: int, length: int = 30) -> dict[str, Any]:
+    """Run episode `index` of data set `seed`; it depends on nothing else, so not on who runs it.
+
+    Returns frames (T+1, Y, X, 3) uint8, actions (T, 4), hand (T+1, 3) and object_xy (T+1, O, 2) float32 in m, and the
+    name of the policy.
+    """
+    rng = np.random.default_rng([seed, index])
+    observation, info = env.reset(seed=int(rng.integers(2**31)))
+    policy.reset(rng)
+    frames, hand, objects = [observation["image"]], [observation["hand"]], [info["object_xy"]]
+    actions = []
+    for _ in range(length):
+        actions.append(policy(env, rng))
+        observation, _, _, _, info = env.step(actions[-1])
+        frames.append(observation["image"])
+        hand.append(observation["hand"])
+        objects.append(info["object_xy"])
+    return {
+        "frames": np.stack(frames),
+        "actions": np.stack(actions),
+        "hand": np.stack(hand).astype(np.float32),
+        "object_xy": np.stack(objects).astype(np.float32),
+        "policy": policy.name,
+    }
+
+
+def _switch(rng: Rng, probability: float) -> float:
+    return 1.0 if rng.random() < probability else -1.0
+
+
+def _action(step: NDArray[np.float64], lift: float, close: float) -> Action:
+    return np.clip(np.array([step[0], step[1], lift, close]), -1.0, 1.0).astype(np.float32)

@@ -1,0 +1,263 @@
+"""What a pushing scene is made of: presets, per-episode scene parameters, and the MJCF text. It simulates nothing.
+
+A scene is a 40 cm bin with a hand and some objects, all primitives. What varies from episode to episode (shape, size,
+colour, density and friction of each object) is a float64 vector, the scene parameters (P,), so that a saved state can
+carry its scene. Every scene of one preset has the same number of bodies, joints and geoms.
+"""
+
+import colorsys
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.camera import Camera
+
+Floats = NDArray[np.float64]
+
+SHAPES = ("box", "cylinder", "ellipsoid", "tee")
+PARAMETERS_PER_OBJECT = 9  # shape index, size x y z (m), red, green, blue, density (kg/m3), sliding friction
+
+# Geom groups: the renderers show or hide things by group.
+STATIC, OBJECT, HAND, UNUSED = 0, 1, 2, 5
+
+BIN_HALF = 0.20  # m, interior
+FINGER_RADIUS = 0.020  # m
+
+# Everything but the objects is exactly grey, so that colour alone says what can be moved.
+FLOOR_GREY, WALL_GREY, HAND_GREY, ARM_GREY = 0.80, 0.50, 0.13, 0.30
+LIGHT_DIRECTION = (0.25, -0.35, 0.90)  # towards the light
+AMBIENT, DIFFUSE = 0.42, 0.58
+
+
+@dataclass(frozen=True)
+class PushConfig:
+    """All that distinguishes one pushing environment from another. Lengths in m, durations in s, forces in N."""
+
+    name: str = "push"
+    num_objects: int = 1
+    shapes: tuple[str, ...] = ("box",)
+    half_size: tuple[float, float] = (0.03, 0.03)
+    half_height: float = 0.024
+    hue: tuple[float, float] = (0.0, 0.0)
+    density: tuple[float, float] = (300.0, 300.0)
+    friction: tuple[float, float] = (0.6, 0.6)
+    wind: float = 0.0
+    hand: str = "finger"
+    blob: float = 0.0
+    camera: Camera = Camera((0.0, -0.15, 0.71), (0.0, -0.004, 0.0), 37.0)
+    image_size: int = 64
+    render: str = "ray"
+    action_scale: float = 0.05
+    hand_limit: float = 0.18
+    lift_height: float = 0.08
+    substeps: int = 40
+    timestep: float = 0.005
+    ramp: float = 0.7
+    length: int = 30
+
+    def __post_init__(self) -> None:
+        unknown = [shape for shape in self.shapes if shape not in SHAPES]
+        if unknown or not self.shapes:
+            raise ValueError(f"shapes must be a non-empty tuple out of {', '.join(SHAPES)}; got {self.shapes}")
+        if self.hand not in ("finger", "gripper"):
+            raise ValueError(f"hand must be 'finger' or 'gripper'; got {self.hand!r}")
+        if self.render not in ("ray", "gl"):
+            raise ValueError(f"render must be 'ray' or 'gl'; got {self.render!r}")
+        if not 1 <= self.num_objects <= 6:
+            raise ValueError(f"num_objects must be 1 to 6; got {self.num_objects}")
+
+    @property
+    def step_seconds(self) -> float:
+        """Duration of one action."""
+        return self.substeps * self.timestep
+
+    @property
+    def num_parameters(self) -> int:
+        """Length P of the scene parameters."""
+        return PARAMETERS_PER_OBJECT * self.num_objects
+
+    @property
+    def geoms_per_object(self) -> int:
+        """Two where a T may occur; other shapes then carry an invisible second geom."""
+        return 2 if "tee" in self.shapes else 1
+
+    @property
+    def object_radius(self) -> float:
+        """Largest distance (m) of an object's outline from its centre, seen from above."""
+        return max(self.half_size) * 2**0.5
+
+
+PRESETS = {
+    "push": PushConfig(),
+    "push_bair": PushConfig(
+        name="push_bair",
+        num_objects=3,
+        shapes=SHAPES,
+        half_size=(0.022, 0.032),
+        hue=(0.0, 1.0),
+        hand="gripper",
+        blob=0.35,
+        camera=Camera((0.0, -0.45, 0.60), (0.0, 0.0, 0.0), 37.0),
+    ),
+}
+PRESETS["push_slip"] = replace(PRESETS["push"], name="push_slip", density=(150.0, 600.0), friction=(0.18, 1.08))
+PRESETS["push_wind"] = replace(PRESETS["push"], name="push_wind", wind=0.1)
+
+
+def sample_parameters(config: PushConfig, rng: np.random.Generator) -> Floats:
+    """Draw the scene parameters (P,) of one episode; hues of one scene are spread apart."""
+    rows = np.empty((config.num_objects, PARAMETERS_PER_OBJECT))
+    start, span = rng.uniform(*config.hue), config.hue[1] - config.hue[0]
+    for i, row in enumerate(rows):
+        hue = (start + span * (i + rng.uniform(-0.2, 0.2)) / config.num_objects) % 1.0
+        row[0] = SHAPES.index(config.shapes[rng.integers(len(config.shapes))])
+        row[1:4] = rng.uniform(*config.half_size), rng.uniform(*config.half_size), config.half_height
+        row[4:7] = colorsys.hsv_to_rgb(hue, 0.9, 0.92)
+        row[7:9] = rng.uniform(*config.density), rng.uniform(*config.friction)
+    return rows.reshape(-1)
+
+
+def hand_radius(config: PushConfig) -> float:
+    """Return the largest distance (m) of what touches objects from the hand's centre, seen from above."""
+    return FINGER_RADIUS if config.hand == "finger" else 0.045
+
+
+def object_names(config: PushConfig) -> list[str]:
+    """Return the objects' body names, in the order of every array over objects."""
+    return [f"object{i}" for i in range(config.num_objects)]
+
+
+def mjcf(config: PushConfig, parameters: Floats) -> str:
+    """Return the MJCF text of the scene with these parameters (P,)."""
+    rows = np.asarray(parameters, dtype=np.float64).reshape(config.num_objects, PARAMETERS_PER_OBJECT)
+    objects = "\n".join(_object(config, i, row) for i, row in enumerate(rows))
+    return f"""<mujoco model="{config.name}">
+  <compiler autolimits="true"/>
+  <!-- A sparse Jacobian is slower for so few bodies, and MuJoCo 4.0.0 solves it wrongly. -->
+  <option timestep="{config.timestep}" integrator="implicitfast" jacobian="dense" iterations="20" ls_iterations="20"/>
+  <visual>
+    <global offwidth="512" offheight="512"/> <quality offsamples="0" shadowsize="0"/> <map znear="0.05"/>
+    <headlight ambient="{AMBIENT} {AMBIENT} {AMBIENT}" diffuse="0 0 0" specular="0 0 0"/>
+  </visual>
+  <statistic extent="0.6"/>
+  <default>
+    <geom condim="3" friction="0.6 0.005 0.0001" solref="0.01 1" density="300"/>
+    <default class="wall"> <geom type="box" {_grey(WALL_GREY)} group="{STATIC}"/> </default>
+    <default class="hand"> <geom {_grey(HAND_GREY)} group="{HAND}"/> </default>
+    <default class="servo"> <joint type="slide" armature="0.1" damping="1"/>
+      <position kp="3000" dampratio="1" forcerange="-40 40"/> </default>
+    <default class="jaw"> <joint type="slide" armature="0.02" damping="1"/>
+      <position kp="800" dampratio="1" forcerange="-6 6"/> </default>
+  </default>
+  <worldbody>
+    {_camera(config.camera)}
+    <light directional="true" dir="{_text(-np.array(LIGHT_DIRECTION))}" ambient="0 0 0" specular="0 0 0"
+           diffuse="{DIFFUSE} {DIFFUSE} {DIFFUSE}" castshadow="false"/>
+{_bin()}
+{_gripper() if config.hand == "gripper" else _finger()}
+{objects}
+  </worldbody>
+{_actuators(config)}
+</mujoco>
+"""
+
+
+def _bin() -> str:
+    half, thick, height = BIN_HALF, 0.012, 0.02
+    offset, length = half + thick, half + 2 * thick
+    sides = {
+        "left": (-offset, 0, thick, length),
+        "right": (offset, 0, thick, length),
+        "near": (0, -offset, half, thick),
+        "far": (0, offset, half, thick),
+    }
+    walls = "\n".join(
+        f'    <geom name="wall_{name}" class="wall" pos="{x} {y} {height}" size="{sx} {sy} {height}"/>'
+        for name, (x, y, sx, sy) in sides.items()
+    )
+    return f'    <geom name="floor" type="plane" size="2 2 1" {_grey(FLOOR_GREY)} group="{STATIC}"/>\n{walls}'
+
+
+def _finger() -> str:
+    return f"""    <body name="hand" gravcomp="1">
+      <joint name="hand_x" class="servo" axis="1 0 0"/> <joint name="hand_y" class="servo" axis="0 1 0"/>
+      <geom name="finger" class="hand" type="cylinder" pos="0 0 0.035" size="{FINGER_RADIUS} 0.03" mass="0.8"/>
+    </body>"""
+
+
+def _gripper() -> str:
+    jaws = "\n".join(
+        f"""      <body name="jaw_{side}" gravcomp="1" pos="{sign * 0.008} 0 0">
+        <joint name="jaw_{side}" class="jaw" axis="{sign} 0 0"/>
+        <geom name="jaw_{side}" class="hand" type="box" pos="0 0 0.026" size="0.007 0.010 0.022" mass="0.05"/>
+      </body>"""
+        for side, sign in (("left", -1), ("right", 1))
+    )
+    return f"""    <body name="hand" gravcomp="1">
+      <joint name="hand_x" class="servo" axis="1 0 0"/> <joint name="hand_y" class="servo" axis="0 1 0"/>
+      <joint name="hand_z" class="servo" axis="0 0 1"/>
+      <geom name="palm" class="hand" type="box" pos="0 0 0.068" size="0.040 0.018 0.018" mass="0.7"/>
+      <geom name="arm" class="hand" type="capsule" fromto="0 0 0.09 0 0.22 0.60" size="0.022" mass="0.1"
+            contype="0" conaffinity="0" {_grey(ARM_GREY)}/>
+{jaws}
+    </body>"""
+
+
+def _actuators(config: PushConfig) -> str:
+    servos = ["hand_x", "hand_y"] + (["hand_z"] if config.hand == "gripper" else [])
+    jaws = ["jaw_left", "jaw_right"] if config.hand == "gripper" else []
+    lines = [f'    <position name="{name}" joint="{name}" class="servo"/>' for name in servos]
+    lines += [f'    <position name="{name}" joint="{name}" class="jaw"/>' for name in jaws]
+    return "  <actuator>\n" + "\n".join(lines) + "\n  </actuator>"
+
+
+def _object(config: PushConfig, index: int, row: Floats) -> str:
+    shape = SHAPES[int(row[0])]
+    x, y, z = (float(v) for v in row[1:4])
+    common = f'rgba="{_text(row[4:7])} 1" density="{float(row[7])!r}" friction="{float(row[8])!r} 0.005 0.0001"'
+    common += f' priority="1" group="{OBJECT}"'
+    # contype 2 meets no conaffinity, but counts for the bounding volumes: all scenes then have one memory layout.
+    unused = f'<geom type="sphere" size="0.001" contype="2" conaffinity="0" mass="0" group="{UNUSED}"/>'
+    first = f'<geom name="object{index}" type="{shape}" size="{x!r} {y!r} {z!r}" {common}/>'
+    second = unused if config.geoms_per_object == 2 else ""
+    if shape == "cylinder":
+        first = f'<geom name="object{index}" type="cylinder" size="{x!r} {z!r}" {common}/>'
+    elif shape == "ellipsoid":
+        first = f'<geom name="object{index}" type="ellipsoid" size="{1.2 * x!r} {0.8 * y!r} {z!r}" {common}/>'
+    elif shape == "tee":
+        # Two bars, placed so that the body's origin is the centre of mass, as in the other shapes. The inertia is spelled
+        # out because MuJoCo would rotate the inertial frame, and the state's memory layout would then depend on shape.
+        bars = [(1.1 * x, 0.4 * y, y * 0.24 / 0.68), (0.4 * x, 0.6 * y, -y * 0.44 / 0.68)]
+        first, second = (
+            f'<geom name="object{index}{suffix}" type="box" pos="0 {at!r} 0" size="{sx!r} {sy!r} {z!r}" {common}/>'
+            for (sx, sy, at), suffix in zip(bars, ("", "_stem"), strict=True)
+        )
+        first = _inertial(bars, z, density=float(row[7])) + first
+    return f'    <body name="object{index}" pos="0 0 {z!r}"> <freejoint/> {first} {second} </body>'
+
+
+def _inertial(bars: list[tuple[float, float, float]], z: float, density: float) -> str:
+    """Return the <inertial> of boxes (half x, half y, centre y) of half-height z, centre of mass at the origin."""
+    mass, inertia = 0.0, np.zeros(3)
+    for sx, sy, at in bars:
+        part = density * 8 * sx * sy * z
+        mass += part
+        inertia += part / 3 * np.array([sy**2 + z**2, sx**2 + z**2, sx**2 + sy**2]) + part * at**2 * np.array([1, 0, 1])
+    return f'<inertial pos="0 0 0" mass="{mass!r}" diaginertia="{_text(inertia)}"/> '
+
+
+def _camera(camera: Camera) -> str:
+    right, up, _ = camera.axes()
+    return (
+        f'<camera name="camera" pos="{_text(camera.position)}" xyaxes="{_text(right)} {_text(up)}"'
+        f' fovy="{camera.fovy_degrees}"/>'
+    )
+
+
+def _grey(level: float) -> str:
+    return f'rgba="{level} {level} {level} 1"'
+
+
+def _text(values: object) -> str:
+    return " ".join(repr(float(v)) for v in np.asarray(values))

@@ -1,0 +1,53 @@
+"""Training windows: batches of short clips drawn from a store, each a pure function of (seed, step)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from vfplan.data.store import EpisodeStore
+from vfplan.errors import UserError
+
+
+class Windows(NamedTuple):
+    """A batch of clips, contiguous in memory: `torch.from_numpy` shares it.
+
+    frames: (B, length, C, Y, X) uint8. actions: (B, length-1, A) float32; action t leads from frame t to t+1.
+    """
+
+    frames: np.ndarray
+    actions: np.ndarray
+
+
+class WindowSampler:
+    """Draws clips of `length` frames, uniformly over episodes and starts.
+
+    It has no state: batch `step` is the same whatever was drawn before, so a resumed training sees the same data.
+    """
+
+    def __init__(self, store: EpisodeStore, length: int, seed: int, episodes: range | None = None) -> None:
+        if not 1 <= length <= store.meta.length + 1:
+            raise UserError(f"windows of {length} frames, but {store.path} has episodes of {store.meta.length + 1}")
+        self.length = length
+        self._store = store
+        self._seed = seed
+        self._episodes = range(len(store)) if episodes is None else episodes
+        if not self._episodes:
+            raise UserError(f"no episodes of {store.path} to draw windows from")
+
+    def batch(self, step: int, size: int) -> Windows:
+        """The `size` clips of `step`."""
+        rng = np.random.default_rng((self._seed, step))
+        picks = rng.integers(len(self._episodes), size=size).tolist()
+        starts = rng.integers(self._store.meta.length + 2 - self.length, size=size).tolist()
+        arrays, row = self._store.locate(self._episodes[picks[0]])
+        frames = np.empty((size, self.length, *arrays["frames"].shape[2:]), np.uint8)
+        actions = np.empty((size, self.length - 1, arrays["actions"].shape[2]), np.float32)
+        for i, (pick, start) in enumerate(zip(picks, starts, strict=True)):
+            arrays, row = self._store.locate(self._episodes[pick])
+            frames[i] = arrays["frames"][row, start : start + self.length]
+            actions[i] = arrays["actions"][row, start : start + self.length - 1]
+        return Windows(_channels_first(frames), actions)
+
+
+def _channels_first(frames: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(frames, -1, -3))
