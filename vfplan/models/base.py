@@ -29,10 +29,26 @@ class Context:
 
 
 class State(Protocol):
-    """A model's opaque summary of a context."""
+    """A model's opaque summary of a context, or its noise: rows that can be chosen and repeated."""
 
     def repeat(self, copies: int) -> Any:
         """The state with each row repeated `copies` times in place: (B, ...) -> (B * copies, ...)."""
+
+    def take(self, rows: Tensor | slice) -> Any:
+        """The chosen rows."""
+
+
+class Noise(Protocol):
+    """A model's opaque standard noise, row by row; zeros are temperature 0."""
+
+    def scaled(self, temperature: float) -> Any:
+        """The noise times `temperature`."""
+
+    def antithetic(self) -> Any:
+        """Twice as many rows: each followed by its negative."""
+
+    def take(self, rows: Tensor | slice) -> Any:
+        """The chosen rows."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,8 @@ class WorldModel(Protocol):
 
     past_frames: int
     action_dim: int
+    reads_simulator: bool
+    """Whether `encode` needs `Context.sim_state`; false for every learned model."""
 
     def encode(self, context: Context) -> Any:
         """Summarise the context."""

@@ -9,7 +9,7 @@ alone is the exact marginal of the model over thumbnails.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,10 +67,9 @@ class LevelMemory:
     coarse: Tensor | None
     """The coarser images (B, P, C, y, x) that the latents refine; None at the top."""
 
-    def repeat(self, copies: int) -> LevelMemory:
-        """Each row `copies` times, adjacent."""
-        coarse = None if self.coarse is None else self.coarse.repeat_interleave(copies, 0)
-        return LevelMemory(self.latents.repeat_interleave(copies, 0), coarse)
+    def map(self, function: Callable[[Tensor], Tensor]) -> LevelMemory:
+        """The memory with `function` applied to its tensors."""
+        return LevelMemory(function(self.latents), None if self.coarse is None else function(self.coarse))
 
     def push(self, latent: Tensor, coarse: Tensor | None) -> LevelMemory:
         """The memory one frame later, the oldest frame forgotten."""
@@ -91,8 +90,15 @@ class VideoFlowState:
 
     def repeat(self, copies: int) -> VideoFlowState:
         """Each row `copies` times, adjacent."""
-        levels = tuple(None if level is None else level.repeat(copies) for level in self.levels)
-        return VideoFlowState(levels, self.actions.repeat_interleave(copies, 0))
+        return self._map(lambda rows: rows.repeat_interleave(copies, 0))
+
+    def take(self, rows: Tensor | slice) -> VideoFlowState:
+        """The chosen rows."""
+        return self._map(lambda tensor: tensor[rows])
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowState:
+        levels = tuple(None if level is None else level.map(function) for level in self.levels)
+        return VideoFlowState(levels, function(self.actions))
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,18 @@ class VideoFlowNoise:
 
     def scaled(self, temperature: float) -> VideoFlowNoise:
         """The noise at another temperature: every standard deviation times `temperature`."""
-        return VideoFlowNoise(tuple(None if level is None else temperature * level for level in self.levels))
+        return self._map(lambda level: temperature * level)
+
+    def antithetic(self) -> VideoFlowNoise:
+        """Rows (2B, ...) in which row 2i is row i of this noise and row 2i + 1 its negative."""
+        return self._map(lambda level: torch.stack([level, -level], dim=1).flatten(0, 1))
+
+    def take(self, rows: Tensor | slice) -> VideoFlowNoise:
+        """The chosen rows."""
+        return self._map(lambda level: level[rows])
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowNoise:
+        return VideoFlowNoise(tuple(None if level is None else function(level) for level in self.levels))
 
 
 @dataclass(frozen=True)
@@ -118,6 +135,7 @@ class VideoFlow(nn.Module):
     """The default world model: Haar levels, bounded flow steps, U-Net priors with FiLM actions."""
 
     bound: Literal["dequantised"] = "dequantised"
+    reads_simulator = False
 
     def __init__(self, config: VideoFlowConfig) -> None:
         super().__init__()

@@ -1,0 +1,268 @@
+"""Closed-loop control: the only file where a model meets a planner.
+
+E problem (episode), N candidate plan, K sampled future per candidate, P past frame, T step, A action, C channel, Y row,
+X column. E episodes run in lockstep, and each replanning is one batch over all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from planners.base import Belief, Plan, Planner, Score
+from vfplan.costs import Cost, Goal
+from vfplan.imagination import area_average
+from vfplan.models.base import Context, WorldModel
+from vfplan.pixels import frames_from_unit, unit_from_frames
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """How episodes are run."""
+
+    steps: int = 30
+    """Actions per episode."""
+    replan_every: int = 2
+    """Actions executed before planning again."""
+    downscale: int = 4
+    """Plans are scored on images of the frame size divided by this."""
+    samples: int = 1
+    """K, imagined futures per candidate; the same noise for all candidates of a problem, in antithetic pairs."""
+    temperature: float = 0.0
+    """Scales the noise of the imagined futures; 0 imagines the one most likely course."""
+    rows_per_call: int = 4096
+    """Largest number of futures imagined at once; bounds memory, not results."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "replan_every", "downscale", "samples", "rows_per_call"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        if self.temperature < 0:
+            raise ValueError(f"temperature must not be negative; got {self.temperature}")
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(f"samples={self.samples} at temperature 0 are all equal; set temperature above 0")
+
+
+class Environment(Protocol):
+    """What control needs of an environment."""
+
+    def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Execute one action (A,)."""
+
+    def get_state(self) -> NDArray[np.float64]:
+        """The simulator's state (S,), for the oracle and for nobody else."""
+
+
+@dataclass(frozen=True)
+class Proprioception:
+    """Where the camera sees the hand: known from calibration and joint angles on a robot, without any vision."""
+
+    floor_to_image: NDArray[np.float64]
+    """(3, 3) homography from (x, y, 1) in m to homogeneous (column, row) in fractions of the image."""
+    action_scale: float
+    """Metres per unit of action (dx, dy)."""
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> Proprioception:
+        """From the description of a pushing environment."""
+        to_pixel = np.asarray(description["floor_to_pixel"], dtype=np.float64)
+        scale = np.diag([1 / description["image_size"], 1 / description["image_size"], 1.0])
+        return cls(scale @ to_pixel, float(description["action_scale"]))
+
+    def locate(self, xy: NDArray[Any]) -> NDArray[np.float32]:
+        """Points (E, 2) in m to points (E, 2) in fractions of the image."""
+        points = np.concatenate([xy, np.ones((len(xy), 1))], axis=1) @ self.floor_to_image.T
+        return (points[:, :2] / points[:, 2:]).astype(np.float32)
+
+    @property
+    def motion(self) -> NDArray[np.float32]:
+        """(2, 2) motion in the image of one unit of action, at the centre of the bin."""
+        steps = np.array([[0.0, 0.0], [self.action_scale, 0.0], [0.0, self.action_scale]])
+        centre, right, up = self.locate(steps)
+        return np.stack([right - centre, up - centre], axis=1)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """E episodes to run; the environments have been reset to `observations`."""
+
+    environments: Sequence[Environment]
+    observations: Sequence[dict[str, Any]]
+    """Each with image (Y, X, C) uint8, and hand (3,) in m where there is proprioception."""
+    goal_images: NDArray[np.uint8]
+    """(E, Y, X, C)."""
+    proprioception: Proprioception | None = None
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What happened to E episodes in lockstep."""
+
+    frames: NDArray[np.uint8]
+    """(E, T + 1, Y, X, C)."""
+    actions: NDArray[np.float32]
+    """(E, T, A)."""
+    imagined: NDArray[np.uint8] | None
+    """(E, T, Y, X, C): what the model expected of the actions at the last planning; None if nobody asked."""
+    infos: list[list[dict[str, Any]]]
+    """Per episode, the environment's info after each action."""
+    plan_costs: NDArray[np.float32]
+    """(R, E) cost of the chosen plan at each of R plannings."""
+    plan_seconds: list[float]
+    """Wall time of each planning, all E problems together."""
+
+
+def make_score(
+    model: WorldModel, state: Any, cost: Cost, goal: Goal, config: ControlConfig, rng: torch.Generator
+) -> Score:
+    """A function from plans (E, N, T, A) to costs (E, N): the mean cost over K imagined futures.
+
+    All candidates of a problem face the same noise (common random numbers), drawn anew at every call, so that no
+    candidate wins by luck; samples 2i and 2i + 1 are antithetic.
+    """
+
+    def score(plans: Tensor) -> Tensor:
+        problems, candidates = plans.shape[:2]
+        copies = candidates * config.samples
+        rows = plans.repeat_interleave(config.samples, dim=1).flatten(0, 1)
+        noise = _shared_noise(model, problems, candidates, plans.shape[2], config, rng)
+        per_call = max(1, config.rows_per_call // copies)
+        costs = []
+        for first in range(0, problems, per_call):
+            last = min(first + per_call, problems)
+            block = slice(first * copies, last * copies)
+            part = slice(first, last)
+            rollout = model.rollout(
+                state.take(part).repeat(copies), rows[block], noise.take(block), downscale=config.downscale
+            )
+            frames = model.decode(rollout).unflatten(0, (last - first, copies))
+            part_costs = cost(frames, rows[block].unflatten(0, (last - first, copies)), goal.take(part))
+            costs.append(part_costs.unflatten(1, (candidates, config.samples)).mean(dim=2))
+        return torch.cat(costs)
+
+    return score
+
+
+def _shared_noise(
+    model: WorldModel, problems: int, candidates: int, steps: int, config: ControlConfig, rng: torch.Generator
+) -> Any:
+    """Noise for rows ordered (E, N, K): one draw per problem and sample, the same for every candidate."""
+    if config.temperature == 0:
+        return model.sample_noise(problems * candidates, steps, None, downscale=config.downscale)
+    pairs = (config.samples + 1) // 2
+    drawn = model.sample_noise(problems * pairs, steps, rng, downscale=config.downscale)
+    both = drawn.scaled(config.temperature).antithetic()
+    device = rng.device
+    # Row (e, k) of the pairs lies at e * 2 * pairs + k after `antithetic`.
+    sample = torch.arange(config.samples, device=device).repeat(problems * candidates)
+    problem = torch.arange(problems, device=device).repeat_interleave(candidates * config.samples)
+    return both.take(problem * 2 * pairs + sample)
+
+
+class Controller:
+    """Plans for E episodes in lockstep from what has been seen of them."""
+
+    def __init__(
+        self, model: WorldModel, planner: Planner, cost: Cost, config: ControlConfig, rng: torch.Generator
+    ) -> None:
+        self.model, self.planner, self.cost, self.config, self.rng = model, planner, cost, config, rng
+        self.belief: Belief | None = None
+
+    def plan(self, context: Context, goal: Goal) -> Plan:
+        """One plan per problem, warm-started from the last one."""
+        if self.belief is None:
+            self.belief = self.planner.initial_belief(len(context.frames), self.rng.device)
+        with torch.inference_mode():
+            state = self.model.encode(context)
+            score = make_score(self.model, state, self.cost, goal, self.config, self.rng)
+            plan = self.planner.plan(score, self.belief, self.rng)
+        self.belief = plan.belief.shift(self.config.replan_every)
+        return plan
+
+    @torch.inference_mode()
+    def imagine(self, context: Context, actions: Tensor) -> NDArray[np.uint8]:
+        """The full-size frames (E, T, Y, X, C) that the model expects of actions (E, T, A), at temperature 0."""
+        noise = self.model.sample_noise(len(actions), actions.shape[1], None)
+        images = self.model.decode(self.model.rollout(self.model.encode(context), actions, noise))
+        return frames_from_unit(images).permute(0, 1, 3, 4, 2).cpu().numpy()
+
+
+def run_episodes(
+    problem: Problem,
+    controller: Controller,
+    *,
+    imagine: bool = True,
+    progress: Callable[[int], None] = lambda actions: None,
+) -> Trajectory:
+    """Run E environments in lockstep for `config.steps` actions; `progress` hears how many were executed."""
+    config, observations = controller.config, list(problem.observations)
+    frames = [_images(observations)]
+    actions: list[NDArray[np.float32]] = []
+    infos: list[list[dict[str, Any]]] = [[] for _ in problem.environments]
+    imagined, costs, seconds = [], [], []
+    while len(actions) < config.steps:
+        context = _context(frames, actions, problem, controller)
+        goal = _goal(observations, problem, controller)
+        started = time.perf_counter()
+        plan = controller.plan(context, goal)
+        chosen = plan.actions[:, : min(config.replan_every, config.steps - len(actions))]
+        executed = chosen.cpu().numpy()
+        seconds.append(time.perf_counter() - started)
+        costs.append(plan.cost.float().cpu().numpy())
+        if imagine:
+            imagined.append(controller.imagine(context, chosen))
+        for action in executed.swapaxes(0, 1):
+            results = [env.step(row) for env, row in zip(problem.environments, action, strict=True)]
+            observations = [result[0] for result in results]
+            frames.append(_images(observations))
+            actions.append(action)
+            for info, result in zip(infos, results, strict=True):
+                info.append(result[4])
+            progress(len(results))
+    return Trajectory(
+        frames=np.stack(frames, axis=1),
+        actions=np.stack(actions, axis=1),
+        imagined=np.concatenate(imagined, axis=1) if imagine else None,
+        infos=infos,
+        plan_costs=np.stack(costs),
+        plan_seconds=seconds,
+    )
+
+
+def _images(observations: Sequence[dict[str, Any]]) -> NDArray[np.uint8]:
+    return np.stack([observation["image"] for observation in observations])
+
+
+def _context(
+    frames: list[NDArray[np.uint8]], actions: list[NDArray[np.float32]], problem: Problem, controller: Controller
+) -> Context:
+    """The last P frames; before there are as many, the first stands still under zero actions."""
+    model, device = controller.model, controller.rng.device
+    past, count = model.past_frames, len(problem.environments)
+    missing = max(0, past - len(frames))
+    window = [frames[0]] * missing + frames[len(frames) - (past - missing) :]
+    taken = np.zeros((count, past - 1, model.action_dim), np.float32)
+    for slot, action in enumerate(actions[len(actions) - (past - 1 - missing) :] if past - 1 > missing else []):
+        taken[:, missing + slot] = action
+    images = torch.from_numpy(np.stack(window, axis=1)).permute(0, 1, 4, 2, 3).to(device)
+    states = np.stack([env.get_state() for env in problem.environments]) if model.reads_simulator else None
+    return Context(images, torch.from_numpy(taken).to(device), states)
+
+
+def _goal(observations: Sequence[dict[str, Any]], problem: Problem, controller: Controller) -> Goal:
+    """The goal at the scale of imagination, and where the hand is seen now."""
+    device = controller.rng.device
+    images = unit_from_frames(torch.from_numpy(problem.goal_images).permute(0, 3, 1, 2).to(device))
+    images = area_average(images, controller.config.downscale)
+    body = problem.proprioception
+    if body is None or "hand" not in observations[0]:
+        return Goal(images)
+    hand = body.locate(np.stack([observation["hand"][:2] for observation in observations]))
+    return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device))
