@@ -63,7 +63,7 @@ class BatchSimulator:
         """Return the frames (B, Y, X, 3) of states (B, S)."""
         rows = self._check(states)
         if self._renderer is None:
-            self._renderer = RayRenderer(self.config, self.reference)
+            self._renderer = RayRenderer(self.config, self.reference, RENDER_CHUNK)
         size = self.config.image_size
         frames = np.empty((len(rows), size, size, 3), dtype=np.uint8)
         chunks = [slice(i, min(i + RENDER_CHUNK, len(rows))) for i in range(0, len(rows), RENDER_CHUNK)]
