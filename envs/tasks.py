@@ -9,7 +9,7 @@ seeds because another MuJoCo version simulates the same seed differently.
 import argparse
 import hashlib
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,12 @@ class TaskSet:
 
     def __len__(self) -> int:
         return len(self.target)
+
+    def select(self, tasks: range) -> "TaskSet":
+        """The chosen tasks; the SHA-256 stays that of the whole file."""
+        chosen = np.array(tasks, dtype=np.int64)
+        arrays = {key: value[chosen] for key, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **arrays)
 
 
 def load(name: str, split: str) -> TaskSet:
