@@ -153,7 +153,7 @@ def rollout_episode(env: PushEnv, policy: Policy, seed: int, index: int, length:
     name of the policy.
     """
     rng = np.random.default_rng([seed, index])
-    observation, info = env.reset(seed=int(rng.integers(2**31)))
+    observation, info = env.reset(seed=int(rng.integers(2**63)))
     policy.reset(rng)
     frames, hand, objects = [observation["image"]], [observation["hand"]], [info["object_xy"]]
     actions = []

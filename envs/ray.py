@@ -33,6 +33,7 @@ class Part(NamedTuple):
     owner: int  # -1: the hand, else an object
     offset: tuple[float, float, float]
     radius: float
+    joined: bool = False  # the part is the hull of this sphere and the one before
 
 
 class Hits(NamedTuple):
@@ -47,10 +48,11 @@ class Hits(NamedTuple):
 class RayRenderer:
     """Draws states of one preset. `render` keeps no state, but a `Batch` must not be shared between threads."""
 
-    def __init__(self, config: PushConfig, model: mujoco.MjModel) -> None:
+    def __init__(self, config: PushConfig, model: mujoco.MjModel, max_rows: int) -> None:
         self.config, self.size = config, config.image_size
         camera, size = config.camera, config.image_size
-        self.eye = np.array(camera.position)
+        self.eye, self.axes = np.array(camera.position), camera.axes()
+        self.focal, self.ticks = camera.focal(size), np.arange(size)
         self.light = np.array(scene.LIGHT_DIRECTION) / np.sqrt(np.square(scene.LIGHT_DIRECTION).sum())
         offsets = (np.arange(SUB) + 0.5) / SUB
         row, column, sub_row, sub_column = np.meshgrid(
@@ -59,6 +61,7 @@ class RayRenderer:
         directions = camera.directions(column + sub_column, row + sub_row, size)
         self.directions = directions.reshape(size * size, SUB * SUB, 3)
         self.centre_directions = np.ascontiguousarray(self.directions[:, CENTRE])
+        self.ids = np.arange(max_rows, dtype=np.int32)
         self._cast_background(model)
         self.parts = _moving_parts(config)
 
@@ -70,7 +73,7 @@ class RayRenderer:
         shade = self._blob(image, hand) if self.config.blob > 0 and hand_visible else None
         groups = _groups(hand_visible)
 
-        rows, where = np.nonzero(self._rectangles(hand, objects, hand_visible).reshape(num, pixels))
+        rows, where = np.divmod(np.flatnonzero(self._rectangles(hand, objects, hand_visible)), pixels)
         hits = self._cast(batch, num, rows, where, None, groups)
         flat = (rows * pixels + where)[hits.seen]
         geom = hits.geom[hits.seen]
@@ -79,17 +82,16 @@ class RayRenderer:
         # Background 0, and two keys per geom: a box's lid and its side also meet in an edge.
         keys = np.zeros(num * pixels, dtype=np.int16)
         keys[flat] = 2 * geom + hits.top[hits.seen] + 1
-        rows, where = np.nonzero(_edges(keys.reshape(num, self.size, self.size)).reshape(num, pixels))
-        flat = rows * pixels + where
-        total = np.zeros((len(flat), 3), dtype=np.float32)
+        flat = np.flatnonzero(_edges(keys.reshape(num, self.size, self.size)))
+        rows, where = np.divmod(flat, pixels)
         hits = self._cast(batch, num, rows, where, self.directions, groups)
-        factor = np.float32(1) if shade is None else shade[flat, None]
-        seen, geoms, light = (a.reshape(len(flat), SUB * SUB) for a in (hits.seen, hits.geom, hits.light))
-        for k in range(SUB * SUB):
-            behind = self.sub_colour[where, k] * np.where(self.sub_floor[where, k, None], factor, np.float32(1))
-            before = colours[rows, geoms[:, k]] * light[:, k, None]
-            total += np.where(seen[:, k, None], before, behind)
-        image[flat] = _to_bytes(total / np.float32(SUB * SUB))
+        samples = self.sub_colour[where]
+        if shade is not None:
+            samples *= np.where(self.sub_floor[where], shade[flat, None], np.float32(1))[:, :, None]
+        samples = samples.reshape(-1, 3)
+        front = np.flatnonzero(hits.seen)
+        samples[front] = colours[rows[front // (SUB * SUB)], hits.geom[front]] * hits.light[front, None]
+        image[flat] = _to_bytes(samples.reshape(-1, SUB * SUB, 3).sum(axis=1) / np.float32(SUB * SUB))
         return image.reshape(num, self.size, self.size, 3)
 
     def _cast_background(self, model: mujoco.MjModel) -> None:
@@ -112,21 +114,24 @@ class RayRenderer:
     ) -> Hits:
         """Cast rays through pixels `where` (K,) of states `rows` (K,): one each, or 9 given `directions`."""
         count = np.bincount(rows, minlength=num)
+        most = max(1, int(count.max()))
         # One call wants equally many rays per state: short rows repeat pixel 0, and what that hits is dropped.
-        slot = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-        table = np.zeros((num, max(1, int(count.max(initial=1)))), dtype=np.intp)
-        table[rows, slot] = where
+        slot = np.arange(len(rows)) + (np.arange(num) * most - (np.cumsum(count) - count))[rows]
+        table = np.zeros(num * most, dtype=np.intp)
+        table[slot] = where
         rays = (self.centre_directions if directions is None else directions)[table]
-        per_pixel = 1 if directions is None else SUB * SUB
         found = batch.ray(
             self.eye,
             rays.reshape(num, -1, 3),
             geomgroup=groups,
             flg_static=False,
-            ids=np.arange(num, dtype=np.int32),
+            ids=self.ids[:num],
             normal=True,
         )
-        distance, geom, normal = (a.reshape(*table.shape, per_pixel, *a.shape[2:])[rows, slot] for a in found)
+        per_pixel = 1 if directions is None else SUB * SUB
+        distance, geom, normal = (a.reshape(num * most, per_pixel, *a.shape[2:]) for a in found)
+        if len(slot) < len(table):
+            distance, geom, normal = distance[slot], geom[slot], normal[slot]
         limit = self.sub_distance[where, CENTRE, None] if directions is None else self.sub_distance[where]
         seen = (geom >= 0) & (distance < limit)
         return Hits(seen.ravel(), geom.ravel(), self._brightness(normal).ravel(), normal[..., 2].ravel() > 0.7)
@@ -138,24 +143,23 @@ class RayRenderer:
 
     def _rectangles(self, hand: Floats, objects: Floats, hand_visible: bool) -> NDArray[np.bool_]:
         """Return where something that moves may be seen, (B, Y, X)."""
-        right, up, forward = self.config.camera.axes()
-        focal, middle, ticks = self.config.camera.focal(self.size), self.size / 2, np.arange(self.size)
-        mask = np.zeros((len(hand), self.size, self.size), dtype=bool)
-        for spheres in self.parts:
-            if spheres[0].owner < 0 and not hand_visible:
-                continue
-            boxes = []
-            for owner, offset, radius in spheres:
-                rel = (hand if owner < 0 else objects[:, owner]) + np.array(offset) - self.eye
-                depth = np.maximum(_dot(rel, forward), radius + 0.05)
-                reach = 1.25 * focal * radius / (depth - radius) + 1.5
-                x, y = middle + focal * _dot(rel, right) / depth, middle - focal * _dot(rel, up) / depth
-                boxes.append((x - reach, x + reach, y - reach, y + reach))
-            low, high = boxes[0], boxes[-1]
-            x0, y0 = np.minimum(low[0], high[0]), np.minimum(low[2], high[2])
-            x1, y1 = np.maximum(low[1], high[1]), np.maximum(low[3], high[3])
-            columns = (ticks >= np.floor(x0)[:, None]) & (ticks <= x1[:, None])
-            mask |= ((ticks >= np.floor(y0)[:, None]) & (ticks <= y1[:, None]))[:, :, None] & columns[:, None, :]
+        right, up, forward = self.axes
+        spheres = self.parts if hand_visible else [part for part in self.parts if part.owner >= 0]
+        owners = np.concatenate([objects, hand[:, None]], axis=1)[:, [part.owner for part in spheres]]
+        radius = np.array([part.radius for part in spheres])
+        rel = owners + np.array([part.offset for part in spheres]) - self.eye
+        depth = np.maximum(_dot(rel, forward), radius + 0.05)
+        # A sphere away from the optical axis is seen as an ellipse, hence 1.15; the rest is for neighbouring pixels.
+        reach = 1.15 * self.focal * radius / (depth - radius) + 1.5
+        x, y = self.size / 2 + self.focal * _dot(rel, right) / depth, self.size / 2 - self.focal * _dot(rel, up) / depth
+        low, high = np.stack([x - reach, y - reach]) - 1, np.stack([x + reach, y + reach])
+        if spheres[-1].joined:
+            low[..., -2], high[..., -2] = low[..., -2:].min(axis=-1), high[..., -2:].max(axis=-1)
+            low, high = low[..., :-1], high[..., :-1]
+        inside = (self.ticks > low[..., None]) & (self.ticks < high[..., None])  # (2, B, M, X or Y)
+        mask = inside[1, :, 0, :, None] & inside[0, :, 0, None, :]
+        for part in range(1, inside.shape[2]):
+            mask |= inside[1, :, part, :, None] & inside[0, :, part, None, :]
         return mask
 
     def _blob(self, image: Bytes, hand: Floats) -> NDArray[np.float32]:
@@ -187,13 +191,14 @@ def object_position(config: PushConfig, states: Floats) -> Floats:
     return np.array(free[:, :, :3])
 
 
-def _moving_parts(config: PushConfig) -> list[list[Part]]:
-    """Return, per part, the one or two spheres whose hull contains it."""
-    radius = float(np.hypot(1.2 * config.object_radius, config.half_height))
-    parts = [[Part(i, (0.0, 0.0, 0.0), radius)] for i in range(config.num_objects)]
+def _moving_parts(config: PushConfig) -> list[Part]:
+    """Return spheres that contain everything that moves."""
+    radius = float(np.hypot(config.object_radius, config.half_height))
+    parts = [Part(i, (0.0, 0.0, 0.0), radius) for i in range(config.num_objects)]
     if config.hand == "finger":
-        return [*parts, [Part(-1, (0.0, 0.0, 0.035), 0.037)]]
-    return [*parts, [Part(-1, (0.0, 0.0, 0.045), 0.063)], [Part(-1, (0, 0, 0.09), 0.022), Part(-1, (0, 0.22, 0.6), 0.022)]]
+        return [*parts, Part(-1, (0.0, 0.0, 0.035), 0.037)]
+    palm, wrist, elbow = (0.0, 0.0, 0.045), (0.0, 0.0, 0.09), (0.0, 0.22, 0.6)
+    return [*parts, Part(-1, palm, 0.063), Part(-1, wrist, 0.022), Part(-1, elbow, 0.022, joined=True)]
 
 
 def _groups(hand_visible: bool) -> Bytes:

@@ -137,7 +137,7 @@ def mjcf(config: PushConfig, parameters: Floats) -> str:
   <!-- A sparse Jacobian is slower for so few bodies, and MuJoCo 4.0.0 solves it wrongly. -->
   <option timestep="{config.timestep}" integrator="implicitfast" jacobian="dense" iterations="20" ls_iterations="20"/>
   <visual>
-    <global offwidth="512" offheight="512"/> <quality offsamples="0" shadowsize="0"/> <map znear="0.05"/>
+    <global offwidth="{2 * config.image_size}" offheight="{2 * config.image_size}"/> <quality offsamples="0" shadowsize="0"/> <map znear="0.05"/>
     <headlight ambient="{AMBIENT} {AMBIENT} {AMBIENT}" diffuse="0 0 0" specular="0 0 0"/>
   </visual>
   <statistic extent="0.6"/>

@@ -15,6 +15,7 @@ from mujoco.batch import Batch
 from numpy.typing import ArrayLike, NDArray
 
 from envs import scene
+from envs.gl import GlRenderer
 from envs.ray import RayRenderer, hand_position, object_position
 from envs.scene import PushConfig
 
@@ -40,6 +41,7 @@ class BatchSimulator:
         self.state_size = self.num_integration + config.num_parameters
         self._stepper: Batch | None = None
         self._renderer: RayRenderer | None = None
+        self._gl: GlRenderer | None = None
         self._painters: SimpleQueue[Batch] = SimpleQueue()
         self._pool: ThreadPoolExecutor | None = None
 
@@ -62,8 +64,10 @@ class BatchSimulator:
     def render(self, states: ArrayLike, hand_visible: bool = True) -> Bytes:
         """Return the frames (B, Y, X, 3) of states (B, S)."""
         rows = self._check(states)
+        if self.config.render == "gl":
+            return self._render_gl(rows, hand_visible)
         if self._renderer is None:
-            self._renderer = RayRenderer(self.config, self.reference)
+            self._renderer = RayRenderer(self.config, self.reference, RENDER_CHUNK)
         size = self.config.image_size
         frames = np.empty((len(rows), size, size, 3), dtype=np.uint8)
         chunks = [slice(i, min(i + RENDER_CHUNK, len(rows))) for i in range(0, len(rows), RENDER_CHUNK)]
@@ -98,7 +102,7 @@ class BatchSimulator:
     @property
     def renderer_id(self) -> str:
         """Name of what makes the pixels; frames with different ids should not be mixed."""
-        return "ray-1"
+        return "ray-1" if self.config.render == "ray" else "gl-1"
 
     def num_integration_before(self, component: str) -> int:
         """Return where a component of mjSTATE_INTEGRATION (such as "XFRC_APPLIED") starts in a state."""
@@ -110,6 +114,9 @@ class BatchSimulator:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+        if self._gl is not None:
+            self._gl.close()
+            self._gl = None
 
     def _check(self, states: ArrayLike) -> Floats:
         rows = np.asarray(states, dtype=np.float64)
@@ -140,6 +147,15 @@ class BatchSimulator:
         while len(self._models) > CACHED_SCENES:
             self._models.popitem(last=False)
         return models
+
+    def _render_gl(self, rows: Floats, hand_visible: bool) -> Bytes:
+        if self._gl is None:
+            self._gl = GlRenderer(self.config, self.reference)
+        size = self.config.image_size
+        frames = np.empty((len(rows), size, size, 3), dtype=np.uint8)
+        for frame, row, model in zip(frames, rows, self._models_of(rows), strict=True):
+            frame[:] = self._gl.render(model, row[: self.num_integration], hand_visible)
+        return frames
 
     def _paint(self, batch: Batch, rows: Floats, models: list[mujoco.MjModel], hand_visible: bool) -> Bytes:
         assert self._renderer is not None

@@ -1,0 +1,62 @@
+"""A scripted push: go behind an object and push it towards a point. It makes goals that are known to be reachable."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs import scene
+from envs.policies import REACHED, Action
+from envs.push import PushEnv
+
+Floats = NDArray[np.float64]
+
+CLEARANCE = 0.015  # m between hand and object while going around it
+
+
+class ScriptedPush:
+    """Pushes object `target` of `env` to `goal_xy` (2,) m, as well as a round finger can. `done` says when to stop."""
+
+    def __init__(self, env: PushEnv, target: int, goal_xy: Floats) -> None:
+        self.env, self.target, self.goal = env, target, np.asarray(goal_xy, dtype=np.float64)
+        self.behind, self.done = False, False
+        config = env.config
+        self._can_lift = config.hand == "gripper"
+        # The gripper pushes closed: open, small objects would slip between its jaws.
+        self._reach = scene.FINGER_RADIUS + max(config.half_size)
+        self._keep_out = scene.FINGER_RADIUS + config.object_radius + CLEARANCE
+
+    def __call__(self) -> Action:
+        """Return the next action (4,)."""
+        hand, centre = self.env.hand_xyz[:2], self.env.object_xy[self.target]
+        ahead = self.goal - centre
+        distance = float(np.hypot(*ahead))
+        heading = ahead / max(distance, 1e-9)
+        if not self.behind:
+            start = centre - heading * (self._keep_out + 0.005)
+            if np.hypot(*(start - hand)) < REACHED:
+                self.behind = True
+            else:
+                return self._towards(start if self._can_lift else self._detour(hand, centre, start), lift=1.0)
+        self.done = distance < 0.01 or float((hand - centre) @ heading) > 0
+        # Aim through the object, a little to the side on which it is drifting away from the line to the goal.
+        contact = centre - heading * self._reach
+        side = (hand - centre) - heading * float((hand - centre) @ heading)
+        return self._towards(contact + heading * min(distance, 0.045) - 0.5 * side, lift=-1.0)
+
+    def _detour(self, hand: Floats, centre: Floats, start: Floats) -> Floats:
+        """Return a point on the way from `hand` to `start` that keeps clear of the object."""
+        way = start - hand
+        along = float(np.clip((centre - hand) @ way / max(float(way @ way), 1e-12), 0.0, 1.0))
+        nearest = hand + along * way - centre
+        if np.hypot(*nearest) >= self._keep_out - 0.004:
+            return start
+        radial = hand - centre
+        radial = radial / max(float(np.hypot(*radial)), 1e-9)
+        tangent = np.array([-radial[1], radial[0]])
+        if float(tangent @ (start - hand)) < 0:
+            tangent = -tangent
+        return np.asarray(centre + self._keep_out * (0.75 * radial + 0.85 * tangent))
+
+    def _towards(self, point: Floats, lift: float) -> Action:
+        step = (point - self.env.hand_xyz[:2]) / self.env.config.action_scale
+        step = step / max(1.0, float(np.abs(step).max()))
+        return np.array([*step, lift, 1.0], dtype=np.float32)
