@@ -23,8 +23,8 @@ MAX_DEATHS = 3  # of workers (killed, out of memory) before the whole gives up
 def run_units(work: Work[R], units: Sequence[int], num_workers: int, on_progress: Callable[[int], Any]) -> Iterator[R]:
     """Call `work(unit, report)` for every unit on `num_workers` processes; yield the results as they come.
 
-    `work` must pickle, and a unit done twice must do no harm. A call of `report` in it becomes `on_progress(1)` here, and
-    ends a worker that is no longer wanted, also when this process was killed.
+    `work` must pickle, and a unit done twice must do no harm. A call of `report` in it becomes `on_progress(1)` here,
+    and ends a worker that is no longer wanted, also when this process was killed.
 
     Raises:
         UserError: one that `work` raised, or after more than MAX_DEATHS workers died.
