@@ -80,7 +80,7 @@ def toy(tmp_path, monkeypatch, seen):
         ToyConfig,
         name="toy",
         help="Try a toy.\n\n  python -m vfplan.toy horizon=3",
-        sections={"planner": lambda: {"icem": Icem, "shooting": Shooting}},
+        sections={"planner": lambda: {"icem": Icem, "shooting": Shooting, "long": Shooting("long", 99)}},
     )
     assert list(work.iterdir()) == [], "the command layer wrote something by itself"
 
@@ -106,6 +106,12 @@ def test_a_group_chooses_the_dataclass_and_keeps_its_name_if_it_has_one(toy, see
     toy(["planner=shooting", "planner.draws=3"])
     toy(["planner=icem_small"])
     assert [config.planner for config in seen] == [Shooting("shooting", 3), Icem(8, 2.5)]
+
+
+def test_a_registered_instance_supplies_the_values_that_its_file_leaves_out(toy, seen):
+    (vfplan.config.CONFIG_FOLDER / "planner" / "long.yaml").write_text("name: long")
+    toy(["planner=long"])
+    assert seen[0].planner == Shooting("long", 99)
 
 
 def test_an_empty_run_dir_is_named_after_the_command_and_its_first_section(toy, seen):
@@ -228,10 +234,14 @@ def test_every_yaml_lists_every_field_and_every_group_option_builds(name):
     for group, options in main.groups().items():
         for option in options:
             section = main._compose([f"{group}={option}"]).get(group)
-            registry = main.sections[group]() if group in main.sections else {}
-            if section is not None and registry:
-                fields = {field.name for field in dataclasses.fields(registry[section.name])}
+            if group not in main.sections or section is None:
+                continue
+            entry = main.sections[group]()[section.name]
+            if isinstance(entry, type):
+                fields = {field.name for field in dataclasses.fields(entry)}
                 assert set(section) | {"name"} == fields | {"name"}, f"configs/{group}/{option}.yaml"
+            else:
+                assert {key: getattr(entry, key) for key in section} == section, f"configs/{group}/{option}.yaml"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -266,6 +266,9 @@ def _one_line_errors(full: bool | None = None) -> Iterator[None]:
             traceback.print_exc()
         print(f"error: {_flatten(error)}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
 
 
 @contextlib.contextmanager

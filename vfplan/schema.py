@@ -14,8 +14,11 @@ from vfplan.errors import UserError
 
 T = TypeVar("T")
 
-Registry = Callable[[], Mapping[str, type]]
-"""Returns the dataclass of every name a section may carry; a callable, so that heavy imports wait until due."""
+Registry = Callable[[], Mapping[str, Any]]
+"""Returns what each name of a section stands for: a dataclass, or an instance of one whose fields are the defaults.
+
+A callable, so that heavy imports wait until they are due.
+"""
 
 
 def from_mapping(
@@ -63,15 +66,17 @@ def unknown_message(kind: str, name: str, valid: Iterable[str], *, nearest_of: I
     return f"unknown {kind} '{name}'{hint} (valid: {', '.join(valid)})"
 
 
-def _section(registry: Mapping[str, type], value: Any, path: str) -> Any:
+def _section(registry: Mapping[str, Any], value: Any, path: str) -> Any:
     if not isinstance(value, Mapping) or "name" not in value:
         raise UserError(f"{path} must be a section with a 'name' (one of {', '.join(sorted(registry))}), got {value!r}")
     name = value["name"]
     if name not in registry:
         raise UserError(unknown_message(f"{path}.name", str(name), registry))
-    cls = registry[name]
-    keeps_name = any(field.name == "name" for field in dataclasses.fields(cls))
-    arguments = {key: item for key, item in value.items() if key != "name" or keeps_name}
+    entry = registry[name]
+    cls = entry if isinstance(entry, type) else type(entry)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    arguments = {} if isinstance(entry, type) else {field: getattr(entry, field) for field in fields}
+    arguments |= {key: item for key, item in value.items() if key != "name" or key in fields}
     return from_mapping(cls, arguments, where=f"{path}.")
 
 
@@ -88,6 +93,8 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
     if kind is Any:
         return value
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if isinstance(value, kind):
+            return value
         return from_mapping(kind, _expect(value, isinstance(value, Mapping), "a section", path), where=f"{path}.")
     if origin is Literal:
         if value not in options:

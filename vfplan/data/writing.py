@@ -71,7 +71,7 @@ def _check_same(path: Path, stored: StoreMeta, wanted: StoreMeta) -> None:
     # Through JSON, as the stored one went, so that tuples and numpy numbers compare equal.
     now = json.loads(json.dumps(dataclasses.asdict(wanted), default=lambda value: value.tolist()))
     before, after = _flat(dataclasses.asdict(stored)), _flat(now)
-    for key in before.keys() | after.keys():
+    for key in {**before, **after}:
         if key != "episodes" and before.get(key) != after.get(key):
             was, now_is = (_short(values.get(key)) for values in (before, after))
             raise UserError(f"{path} was collected with {key}={was}, not {now_is}; choose another out=")

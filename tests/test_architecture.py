@@ -1,0 +1,135 @@
+"""Who may import whom, how long files and functions may be: read from the syntax trees, so nothing is run."""
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("vfplan", "envs", "planners", "configs")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")}
+OURS = {"vfplan", "envs", "planners", "configs"}
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
+
+# (modules, what they must not import, exceptions). Modules are matched by their dotted prefix; the import of a type
+# under TYPE_CHECKING counts too, for it couples as much.
+RULES = [
+    ("envs", {"torch", "planners", "vfplan", "configs", "hydra", "omegaconf"}, set()),
+    ("planners", {"envs", "vfplan", "configs", "mujoco", "gymnasium", "hydra", "omegaconf"}, set()),
+    ("vfplan.data", {"envs", "planners", "mujoco", "gymnasium", "vfplan.models", "vfplan.flows"}, set()),
+    ("vfplan.flows", {"envs", "planners", "mujoco", "gymnasium", "configs"}, set()),
+    ("vfplan.models", {"planners", "vfplan.data", "vfplan.config"}, set()),
+    ("vfplan.models", {"envs", "mujoco", "gymnasium"}, {"vfplan.models.oracle"}),
+    ("vfplan.costs", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.learning", {"envs", "planners"}, set()),
+    ("vfplan.likelihood", {"envs", "planners"}, set()),
+    ("vfplan.control", {"envs"}, set()),
+    ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.rundir", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.workers", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+]
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def tree(path):
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path):
+    """The dotted names that a file imports, anywhere in it; `from a import b` counts as a and as a.b."""
+    names = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(names)
+
+
+def under(name, prefix):
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_module_imports_only_what_it_may(path):
+    name = module_name(path)
+    for prefix, forbidden, exceptions in RULES:
+        if under(name, prefix) and name not in exceptions:
+            broken = {found for found in imports(path) for bad in forbidden if under(found, bad)}
+            assert not broken, f"{name} must not import {sorted(broken)}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "flows" in path.parts], ids=module_name)
+def test_flows_know_only_flows(path):
+    ours = {name for name in imports(path) if name.split(".")[0] in OURS and name != "vfplan"}
+    assert all(under(name, "vfplan.flows") for name in ours)
+
+
+def test_only_commands_and_config_see_hydra():
+    seen = {
+        module_name(path)
+        for path in FILES
+        if any(name.split(".")[0] in ("hydra", "omegaconf") for name in imports(path))
+    }
+    assert seen <= {"vfplan.config"} | {f"vfplan.{command}" for command in COMMANDS}
+
+
+def test_only_commands_import_the_command_layer_and_nobody_a_command():
+    for path in FILES:
+        name = module_name(path)
+        if any(under(found, "vfplan.config") for found in imports(path)):
+            assert name in {f"vfplan.{command}" for command in COMMANDS}, f"{name} imports vfplan.config"
+        for command in COMMANDS:
+            assert not any(under(found, f"vfplan.{command}") for found in imports(path)), f"{name} imports a command"
+
+
+def test_only_control_and_commands_join_models_and_planners():
+    joined = {"vfplan.control"} | {f"vfplan.{command}" for command in COMMANDS}
+    for path in FILES:
+        models = any(under(found, "vfplan.models") for found in imports(path))
+        planners = any(under(found, "planners") for found in imports(path))
+        assert not (models and planners) or module_name(path) in joined, f"{path} joins models and planners"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_files_and_functions_are_short(path):
+    lines = len(path.read_text().splitlines())
+    assert lines <= MAX_FILE_LINES, f"{path} has {lines} lines"
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = node.end_lineno - node.lineno + 1
+            assert length <= MAX_FUNCTION_LINES, f"{path}: {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_nothing_is_unpickled_or_named_utils(path):
+    assert path.stem not in ("utils", "helpers", "misc", "common")
+    assert not imports(path) & {"pickle", "cloudpickle", "dill", "joblib"}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            assert ast.unparse(node.value) == "False"
+        if isinstance(node, ast.keyword) and node.arg == "weights_only":
+            assert ast.unparse(node.value) == "True"
+
+
+@pytest.mark.parametrize("package", ["envs", "vfplan", "vfplan.config", "vfplan.data.windows"])
+def test_importing_needs_no_torch(package):
+    program = f"import sys, {package}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_the_packages_are_those_of_this_checkout(package):
+    """`envs`, `planners` and `configs` are names that other projects use too."""
+    assert Path(__import__(package).__file__).resolve().parent == ROOT / package

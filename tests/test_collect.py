@@ -1,0 +1,180 @@
+"""vfplan.collect: the same bytes for any number of workers and after any kill."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vfplan.collect import main
+from vfplan.data.store import EpisodeStore
+
+SMALL = ["env.image_size=16", "env.length=4", "shard_episodes=4", "seed=3"]
+
+
+def run(out, *arguments):
+    main([*SMALL, f"out={out}", *arguments])
+    return EpisodeStore.open(out)
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as exit_:
+        main([*SMALL, *arguments])
+    assert exit_.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """A store of 10 episodes collected by one worker without interruption."""
+    return run(tmp_path_factory.mktemp("expected") / "store", "episodes=10", "workers=1")
+
+
+def test_the_store_does_not_depend_on_the_number_of_workers(expected, tmp_path):
+    store = run(tmp_path / "store", "episodes=10", "workers=2")
+    store.verify()
+    assert store.digest == expected.digest
+    for name in ("meta.json", "manifest.jsonl"):
+        assert (store.path / name).read_bytes() == (expected.path / name).read_bytes()
+
+
+def test_a_store_grows_to_what_one_run_would_have_made(expected, tmp_path):
+    run(tmp_path / "store", "episodes=5", "workers=1")
+    assert run(tmp_path / "store", "episodes=10", "workers=1").digest == expected.digest
+
+
+def test_the_end_tells_what_was_written_and_what_comes_next(expected, capsys):
+    before = {path: path.stat().st_mtime_ns for path in expected.path.glob("shard-*/*")}
+    run(expected.path, "episodes=10", "workers=1")
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith(f"{expected.path}: 10 episodes of 4 actions")
+    assert out[-1] == f"next: python -m vfplan.train data={expected.path}"
+    assert before == {path: path.stat().st_mtime_ns for path in expected.path.glob("shard-*/*")}, "written twice"
+
+
+def start(out, *arguments):
+    root = Path(__file__).resolve().parents[1]
+    return subprocess.Popen(
+        [sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", *arguments],
+        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def wait_for(condition, process):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+@linux
+def test_a_killed_collection_goes_on_and_leaves_no_worker_behind(tmp_path):
+    out, arguments = tmp_path / "store", ["episodes=80", "workers=2"]
+    process = start(out, *arguments)
+    wait_for(
+        lambda: (out / "manifest.jsonl").exists() and (out / "manifest.jsonl").read_text().count("\n") >= 2, process
+    )
+    workers = [pid for pid in children(process.pid) if "spawn_main" in command_line(pid)]
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any("spawn_main" in command_line(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any("spawn_main" in command_line(pid) for pid in workers)
+    listed = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    assert len(listed) < 20, "killed too late to test anything"
+    (out / ".tmp-shard-00019-0000").mkdir(exist_ok=True)
+    files = [path for line in listed for path in out.glob(f"shard-{line['shard']:05d}/*.npy")]
+    finished = {path: path.stat().st_mtime_ns for path in files}
+    store = run(out, *arguments)
+    store.verify()
+    assert not list(out.glob(".tmp-*"))
+    assert finished == {path: path.stat().st_mtime_ns for path in finished}, "a finished shard was written again"
+    assert store.digest == run(tmp_path / "whole", *arguments).digest
+
+
+@linux
+def test_a_killed_worker_is_replaced_and_its_shard_made_anew(tmp_path):
+    out, arguments = tmp_path / "store", ["episodes=40", "workers=1", "shard_episodes=40"]
+    process = start(out, *arguments)
+    wait_for(lambda: list(out.glob(".tmp-*")) or list(out.glob("shard-*")) or children(process.pid), process)
+    wait_for(lambda: any("spawn_main" in command_line(pid) for pid in children(process.pid)), process)
+    time.sleep(0.3)
+    for pid in children(process.pid):
+        if "spawn_main" in command_line(pid):
+            os.kill(pid, signal.SIGKILL)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, output
+    assert EpisodeStore.open(out).digest == run(tmp_path / "whole", *arguments).digest
+
+
+def test_ctrl_c_stops_in_one_line(tmp_path):
+    out = tmp_path / "store"
+    process = start(out, "episodes=4000", "workers=2")
+    wait_for(lambda: list(out.glob("shard-*")), process)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert "Traceback" not in output
+    assert output.splitlines()[-1] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("episodes=0", "episodes must be >= 1, got 0"),
+        ("episodes=-5", "episodes must be >= 1, got -5"),
+        ("workers=-1", "workers must be >= 0, got -1"),
+        ("shard_episodes=0", "shard_episodes must be >= 1, got 0"),
+        ("env.num_objects=99", "env: num_objects must be 1 to 6; got 99"),
+        ("policy=mixd", "no policy 'mixd'"),
+        ("env=pushh", "unknown env 'pushh'; did you mean 'push'?"),
+    ],
+)
+def test_a_wrong_value_is_one_line_and_nothing_is_written(tmp_path, capsys, argument, message):
+    arguments = [text for text in SMALL if text.partition("=")[0] != argument.partition("=")[0]]
+    with pytest.raises(SystemExit) as exit_:
+        main([*arguments, f"out={tmp_path / 'store'}", argument])
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_made_with_other_settings_is_refused(expected, capsys):
+    out = f"out={expected.path}"
+    assert "collected with seed=3, not 4; choose another out=" in refused(capsys, out, "episodes=10", "seed=4")
+    assert "has episodes=10, more than 9" in refused(capsys, out, "episodes=9")
+    assert "collected with env=push, not push_slip" in refused(capsys, out, "episodes=10", "env=push_slip")
+    assert "collected with policy=mixed, not noise" in refused(capsys, out, "episodes=10", "policy=noise")
+
+
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert "cannot write to" in refused(capsys, f"out={tmp_path / 'file'}", "episodes=1")
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert "another collection is writing to" in refused(capsys, f"out={tmp_path}", "episodes=1")
+    os.close(descriptor)
+    assert "is no episode store" in refused(capsys, f"out={tmp_path}", "episodes=1")

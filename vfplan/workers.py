@@ -1,0 +1,145 @@
+"""Independent units of work on spawned processes of one thread each. A dead worker's unit is done again by another."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar
+
+from vfplan.errors import UserError
+
+R = TypeVar("R")
+
+Report = Callable[[], None]
+Work = Callable[[int, Report], R]
+
+MAX_DEATHS = 3  # of workers (killed, out of memory) before the whole gives up
+
+
+def run_units(work: Work[R], units: Sequence[int], num_workers: int, on_progress: Callable[[int], Any]) -> Iterator[R]:
+    """Call `work(unit, report)` for every unit on `num_workers` processes; yield the results as they come.
+
+    `work` must pickle, and a unit done twice must do no harm. A call of `report` in it becomes `on_progress(1)` here,
+    and ends a worker that is no longer wanted, also when this process was killed.
+
+    Raises:
+        UserError: one that `work` raised, or after more than MAX_DEATHS workers died.
+        RuntimeError: with the traceback of any other exception in `work`.
+    """
+    waiting, deaths = list(reversed(units)), 0
+    workers: dict[Any, _Worker] = {}
+    try:
+        while waiting or workers:
+            while waiting and len(workers) < num_workers:
+                worker = _start(work, waiting.pop())
+                workers[worker.connection] = worker
+            for connection in wait(list(workers)):
+                worker = workers[connection]
+                kind, value = worker.receive()
+                if kind == "died":
+                    deaths += 1
+                    waiting.append(worker.unit)
+                    on_progress(-worker.reports)
+                    code = workers.pop(connection).end()
+                    if deaths > MAX_DEATHS:
+                        raise UserError(f"{deaths} worker processes died, the last with exit code {code}")
+                elif kind == "failed":
+                    raise value
+                elif kind == "report":
+                    worker.reports += 1
+                    on_progress(1)
+                else:
+                    yield value
+                    if waiting:
+                        worker.take(waiting.pop())
+                    else:
+                        workers.pop(connection).end()
+    finally:
+        for worker in workers.values():
+            worker.end()
+
+
+@dataclass
+class _Worker:
+    """A process, our end of its pipe, the unit it works on and how often it has reported about it."""
+
+    process: Any
+    connection: "Connection[Any, Any]"
+    unit: int = -1
+    reports: int = 0
+
+    def take(self, unit: int) -> None:
+        """Give it a unit. If it is dead, `receive` will tell."""
+        self.unit, self.reports = unit, 0
+        with contextlib.suppress(ConnectionError):
+            self.connection.send(unit)
+
+    def receive(self) -> tuple[str, Any]:
+        """Its next message: ("report", None), ("done", result), ("failed", exception) or ("died", None)."""
+        try:
+            kind, value = self.connection.recv()
+        except (EOFError, ConnectionError):
+            return "died", None
+        return kind, value
+
+    def end(self) -> int | None:
+        """Close its pipe, at which it ends with its next report, and wait. Returns its exit code."""
+        self.connection.close()
+        self.process.join(timeout=10)
+        self.process.kill()
+        self.process.join()
+        return None if self.process.exitcode is None else int(self.process.exitcode)
+
+
+def _start(work: Work[Any], unit: int) -> _Worker:
+    # Spawned, not forked: no worker holds another's end of a pipe, so a closed pipe always means a dead peer.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+    with _single_threaded():
+        process.start()
+    theirs.close()
+    worker = _Worker(process, ours)
+    worker.take(unit)
+    return worker
+
+
+def _serve(connection: "Connection[Any, Any]", work: Work[Any]) -> None:
+    # Ctrl-C reaches the whole group; the parent decides, and its closed pipe tells us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def send(kind: str, value: Any = None) -> None:
+        try:
+            connection.send((kind, value))
+        except ConnectionError:
+            raise SystemExit from None
+
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            unit = connection.recv()
+            try:
+                result = work(unit, lambda: send("report"))
+            except UserError as error:
+                send("failed", error)
+            except Exception:
+                send("failed", RuntimeError(traceback.format_exc()))
+            else:
+                send("done", result)
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Let processes started here inherit one thread for numpy and torch: there are as many of them as cores."""
+    name = "OMP_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
