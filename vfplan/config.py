@@ -43,7 +43,13 @@ CONFIG_FOLDER = Path(configs.__file__).resolve().parent
 
 
 def command(
-    body: Callable[[C], None], schema: type[C], *, name: str, help: str, sections: Mapping[str, Registry] | None = None
+    body: Callable[[C], None],
+    schema: type[C],
+    *,
+    name: str,
+    help: str,
+    sections: Mapping[str, Registry] | None = None,
+    folder: str = "",
 ) -> "Command[C]":
     """Make the `main` of a command.
 
@@ -53,8 +59,9 @@ def command(
         name: the command's name and that of its file in `configs/`.
         help: a sentence, and indented example lines, shown above the keys by `--help`.
         sections: for each group that is a section of `schema`, a function returning {name: dataclass}.
+        folder: where in `configs/` the file `NAME.yaml` and its groups are; commands of one folder share its groups.
     """
-    return Command(body, schema, name, help, dict(sections or {}))
+    return Command(body, schema, name, help, dict(sections or {}), folder)
 
 
 def resolve_device(name: str) -> "torch.device":
@@ -80,6 +87,11 @@ class Command(Generic[C]):
     name: str
     help: str
     sections: dict[str, Registry]
+    folder: str = ""
+
+    @property
+    def _root(self) -> Path:
+        return CONFIG_FOLDER / self.folder
 
     def __call__(self, arguments: Sequence[str] | None = None) -> None:
         """Run on `arguments` (default: those of the process). Exits with code 2 on a mistake of the user's."""
@@ -99,14 +111,14 @@ class Command(Generic[C]):
 
     def groups(self) -> dict[str, list[str]]:
         """The options of every group that the command's defaults list names."""
-        root = OmegaConf.load(CONFIG_FOLDER / f"{self.name}.yaml")
+        root = OmegaConf.load(self._root / f"{self.name}.yaml")
         entries = root.get("defaults", []) if isinstance(root, DictConfig) else []
         names = [str(next(iter(entry))) for entry in entries if isinstance(entry, DictConfig)]
-        return {name: sorted(path.stem for path in (CONFIG_FOLDER / name).glob("*.yaml")) for name in names}
+        return {name: sorted(path.stem for path in (self._root / name).glob("*.yaml")) for name in names}
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         try:
-            with hydra.initialize_config_dir(version_base="1.3", config_dir=str(CONFIG_FOLDER)):
+            with hydra.initialize_config_dir(version_base="1.3", config_dir=str(self._root)):
                 return hydra.compose(self.name, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(_flatten(error)) from error
@@ -156,9 +168,9 @@ class Command(Generic[C]):
             lines += ["groups (group=option):"]
             lines += [f"  {group:<10} {', '.join(options)}" for group, options in groups.items()] + [""]
         lines += ["keys and their values here:"]
-        comments = _comments(CONFIG_FOLDER / f"{self.name}.yaml")
+        comments = _comments(self._root / f"{self.name}.yaml")
         for group in groups:
-            for option in CONFIG_FOLDER.joinpath(group).glob("*.yaml"):
+            for option in self._root.joinpath(group).glob("*.yaml"):
                 comments.update({f"{group}.{key}": text for key, text in _comments(option).items()})
         for key, value in _flat(composed):
             if not isinstance(value, DictConfig):
@@ -195,7 +207,7 @@ class Command(Generic[C]):
             given = {text.partition("=")[0] for text in overrides}
             extra = [f"{key}={value}" for key, value in quiet.items() if key not in given]
             with _hydra_process([*arguments, *extra]):
-                hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=self.name)(job)()
+                hydra.main(version_base="1.3", config_path=str(self._root), config_name=self.name)(job)()
 
     def _to_schema(self, composed: DictConfig, *, stamp: str, job_number: int | None = None) -> C:
         try:

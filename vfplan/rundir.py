@@ -45,13 +45,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextlib.contextmanager
-def published_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`, then make it durable and rename it to `path`, not yet there.
+def published_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `path`, then make it durable and rename it to `path`.
 
-    Nothing appears at `path` when the body raises. A killed process leaves a folder that `remove_temporary` removes.
+    With `replace`, a folder already at `path` is first renamed out of the way, so that `path` holds the old content,
+    nothing for an instant, or the new; without, it is an error (OSError). Nothing appears at `path` when the body raises. A killed process leaves a folder that `remove_temporary` removes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
+    mark = uuid.uuid4().hex[:8]
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{mark}")
+    retired = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{mark}-old")
     temporary.mkdir()
     try:
         yield temporary
@@ -62,10 +65,13 @@ def published_folder(path: Path) -> Iterator[Path]:
             else:
                 _sync_folder(file)
         _sync_folder(temporary)
+        if replace and path.exists():
+            path.replace(retired)
         temporary.replace(path)
         _sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(retired, ignore_errors=True)
 
 
 def remove_temporary(folder: Path) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -83,8 +84,8 @@ def train(config: TrainConfig) -> None:
     def save() -> None:
         torch.save(learner.state_dict(), buffer := io.BytesIO())
         run.write_bytes(STATE, buffer.getvalue())
-        training = {"steps": learner.steps_done, "data": store.meta.to_json(), **provenance()}
-        save_checkpoint(run.file("checkpoint"), learner.averaged, environment=store.meta.environment, training=training)
+        training = {"steps": learner.steps_done, "data": _summary(store), **provenance()}
+        save_checkpoint(run.file("checkpoint"), learner.averaged, environment=store.meta.description, training=training)
 
     _loop(learner, sampler, validator, run, config, save)
     print(f"wrote {run.path / 'checkpoint'}, {run.path / 'metrics.jsonl'} and {run.path / 'validation.png'}")
@@ -104,7 +105,7 @@ def _loop(
     started, first = time.monotonic(), learner.steps_done
     with _stop_on_signal() as stopped, tqdm(total=total, initial=first, unit="step", mininterval=2.0) as bar:
         while learner.steps_done < total and not stopped():
-            frames, actions = sampler.batch(learner.steps_done, rows)
+            frames, actions = map(torch.from_numpy, sampler.batch(learner.steps_done, rows))
             metrics = learner.step(frames.to(learner.device), actions.to(learner.device))
             step = learner.steps_done
             bar.update()
@@ -125,13 +126,25 @@ def _loop(
         sys.exit(143)
 
 
+def _summary(store: EpisodeStore) -> dict[str, Any]:
+    """What a checkpoint says of its data."""
+    meta = store.meta
+    return {
+        "episodes": meta.episodes,
+        "length": meta.length,
+        "policy": meta.policy,
+        "seed": meta.seed,
+        "digest": store.digest,
+    }
+
+
 def _fit_to(store: EpisodeStore, model: VideoFlowConfig) -> VideoFlowConfig:
     """The model for this store's image size and action width; `action_dim=0` stays action-free."""
     try:
         return replace(
             model,
-            image_size=store.meta.image_size,
-            action_dim=store.meta.action_dim if model.action_dim else 0,
+            image_size=store.image_size,
+            action_dim=store.action_dim if model.action_dim else 0,
         )
     except ValueError as error:
         raise UserError(f"the model does not fit the data in {store.path}: {error}") from error
@@ -181,7 +194,15 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-main = command(train, TrainConfig, name="train", help=HELP, sections={"model": lambda: CONFIGS})
+# A folder of its own: `model` is a group here, whose files are architectures, and a plain key of the other commands.
+main = command(
+    train,
+    TrainConfig,
+    name="train",
+    help=HELP,
+    sections={"model": lambda: CONFIGS},
+    folder="training",
+)
 
 if __name__ == "__main__":
     main()

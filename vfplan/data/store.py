@@ -135,6 +135,16 @@ class EpisodeStore:
         return self._shards[shard], row
 
     @property
+    def action_dim(self) -> int:
+        """Components of an action, A."""
+        return int(self._shards[0]["actions"].shape[2])
+
+    @property
+    def image_size(self) -> int:
+        """Pixels per side of a frame."""
+        return int(self._shards[0]["frames"].shape[2])
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the hashes of all files: equal digests, equal episodes."""
         hashes = [record.sha256[name] for record in self.records for name in ARRAYS]
