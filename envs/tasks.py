@@ -57,7 +57,7 @@ class TaskSet:
         """The chosen tasks; the SHA-256 stays that of the whole file."""
         chosen = np.array(tasks, dtype=np.int64)
         arrays = {key: value[chosen] for key, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, **arrays)
+        return replace(self, **arrays)  # type: ignore[arg-type]
 
 
 def load(name: str, split: str) -> TaskSet:

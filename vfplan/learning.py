@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,8 @@ class Learner:
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
         self.steps_done = 0
+        self.seconds = 0.0
+        """Wall time spent in `step`, resumed runs included."""
 
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Let the networks train in `dtype`; weights and their average stay in float32, and so does validation."""
@@ -100,6 +103,7 @@ class Learner:
         Raises:
             FloatingPointError: if a loss or gradient is not finite; nothing is updated.
         """
+        started = time.monotonic()
         rng = torch.Generator(self.device).manual_seed(hash((self.seed, self.steps_done)) % 2**63)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
@@ -116,6 +120,7 @@ class Learner:
         self.optimiser.step()
         self.average.update_parameters(self.model)
         self.steps_done += 1
+        self.seconds += time.monotonic() - started
         dims = [self.model.level_dims(level) for level in range(self.model.top + 1)]
         bits = [n / math.log(2) / d + 8.0 for n, d in zip(nats, dims, strict=True)]
         total = sum(b * d for b, d in zip(bits, dims, strict=True)) / sum(dims)
@@ -128,6 +133,7 @@ class Learner:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "steps_done": self.steps_done,
+            "seconds": self.seconds,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -136,6 +142,7 @@ class Learner:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.steps_done = int(state["steps_done"])
+        self.seconds = float(state["seconds"])
 
     def _learning_rate(self) -> float:
         """Linear warm-up, then half a cosine to zero."""

@@ -22,7 +22,7 @@ from vfplan.control import ControlConfig, Controller, Problem, Proprioception, T
 from vfplan.costs import GoalImageConfig, PixelConfig
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
-from vfplan.models.checkpoint import load_checkpoint
+from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import Precision, network_dtype
 from vfplan.results import TaskResult, summary, summary_lines, task_results
@@ -39,8 +39,6 @@ examples:
   python -m vfplan.plan env=push planner=random
   python -m vfplan.plan env=push checkpoint=runs/push/checkpoint cost=pixel goal_hand=true
 """
-
-SHIPPED = Path(__file__).parent / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -129,12 +127,7 @@ def _model(config: PlanConfig, device: torch.device) -> tuple[WorldModel, str | 
     """The world model and the hash of its weights; only those rows of the table have one that use it."""
     if config.model == "oracle":
         return SimulatorOracle(config.env, device=device), None
-    folder = Path(config.checkpoint) if config.checkpoint else SHIPPED / config.env.name
-    if not config.checkpoint and not folder.is_dir():
-        shipped = ", ".join(sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()))
-        raise UserError(
-            f"no checkpoint ships for env={config.env.name} (there is one for: {shipped}); give checkpoint="
-        )
+    folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(config.env.name)
     checkpoint = load_checkpoint(folder, device)
     trained, wanted = checkpoint.environment, _described(config.env)
     for key in ("name", "image_size", "renderer", "action_scale"):

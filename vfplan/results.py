@@ -46,9 +46,9 @@ def task_results(tasks: TaskSet, trajectory: Trajectory, *, first: int = 0) -> l
         path = np.array([info["object_xy"][target] for info in infos])
         distances = 100.0 * np.linalg.norm(path - goal[target], axis=1)
         start = 100.0 * float(np.linalg.norm(tasks.start_xy[index, target] - goal[target]))
-        solved = [bool(distances[-1] < limit) for limit in THRESHOLDS_CM]
+        within_5, within_3 = (bool(distances[-1] < limit) for limit in THRESHOLDS_CM)
         closest = float(distances.min())
-        rows.append(TaskResult(first + index, start, float(distances[-1]), closest, *solved, per_plan))
+        rows.append(TaskResult(first + index, start, float(distances[-1]), closest, within_5, within_3, per_plan))
     return rows
 
 

@@ -49,7 +49,8 @@ def published_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield an empty temporary folder beside `path`, then make it durable and rename it to `path`.
 
     With `replace`, a folder already at `path` is first renamed out of the way, so that `path` holds the old content,
-    nothing for an instant, or the new; without, it is an error (OSError). Nothing appears at `path` when the body raises. A killed process leaves a folder that `remove_temporary` removes.
+    nothing for an instant, or the new; without, it is an error (OSError). Nothing appears at `path` when the body
+    raises. A killed process leaves a folder that `remove_temporary` removes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex[:8]

@@ -84,7 +84,14 @@ def train(config: TrainConfig) -> None:
     def save() -> None:
         torch.save(learner.state_dict(), buffer := io.BytesIO())
         run.write_bytes(STATE, buffer.getvalue())
-        training = {"steps": learner.steps_done, "data": _summary(store), **provenance()}
+        training = {
+            "steps": learner.steps_done,
+            "seconds": round(learner.seconds),
+            "validation_episodes": config.validation_episodes,
+            "data": _summary(store),
+            "learning": asdict(config.learning),
+            **provenance(),
+        }
         save_checkpoint(run.file("checkpoint"), learner.averaged, environment=store.meta.description, training=training)
 
     _loop(learner, sampler, validator, run, config, save)

@@ -21,6 +21,8 @@ class Conv1x1(Bijection):
         permutation, lower, upper = torch.linalg.lu(rotation)
         diagonal = upper.diagonal()
         self.max_log_scale = max_log_scale
+        self.permutation: Tensor
+        self.sign: Tensor
         self.register_buffer("permutation", permutation.float())
         self.register_buffer("sign", diagonal.sign().float())
         self.lower = nn.Parameter(lower.tril(-1).float())

@@ -87,7 +87,9 @@ class WorldModel(Protocol):
 class LikelihoodModel(WorldModel, Protocol):
     """A world model that also gives the probability of what was seen."""
 
-    bound: Literal["dequantised", "elbo"]
+    @property
+    def bound(self) -> Literal["dequantised", "elbo"]:
+        """Which lower bound on the log-probability `log_prob` is."""
 
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
         """Teacher-forced log-probability of uint8 frames (B, T, C, Y, X) after actions (B, T, A)."""

@@ -23,6 +23,9 @@ FORMAT = 1
 WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
 
 
+SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A loaded checkpoint."""
@@ -71,6 +74,19 @@ def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpo
     model = build_model(from_mapping(CONFIGS[name], description["model"], where="model."))
     _load_weights(model, folder / WEIGHTS)
     return Checkpoint(model.to(device).eval(), description["environment"], description["training"], sha256)
+
+
+def shipped_checkpoint(env: str) -> Path:
+    """The folder of the checkpoint that ships for an environment.
+
+    Raises:
+        UserError: if there is none.
+    """
+    folder = SHIPPED / env
+    if not folder.is_dir():
+        names = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()) if SHIPPED.is_dir() else []
+        raise UserError(f"no checkpoint ships for env={env} (there is one for: {', '.join(names)}); give checkpoint=")
+    return folder
 
 
 def _read_description(path: Path) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class VideoFlow(nn.Module):
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Let the prior networks run in `dtype`: bfloat16 for training and rollouts, never for reported likelihoods."""
         for prior in self.priors:
-            prior.net.compute_dtype = dtype  # type: ignore[union-attr,assignment]
+            prior.net.compute_dtype = dtype  # type: ignore[union-attr]
 
     @property
     def top(self) -> int:
@@ -205,8 +205,8 @@ class VideoFlow(nn.Module):
         finest = self._finest_level(downscale)
         noise: list[Tensor | None] = [None] * finest
         for level in range(finest, self.top + 1):
-            shape = (rows, steps, self.priors[level].latent_channels, *self._latent_size(level))
-            device = self.priors[level].raw_log_std.device
+            shape = (rows, steps, *self._latent_shape(level))
+            device = next(self.parameters()).device
             noise.append(
                 torch.zeros(1, device=device).expand(shape)
                 if rng is None
@@ -281,12 +281,12 @@ class VideoFlow(nn.Module):
 
     def level_dims(self, level: int) -> int:
         """Number of dimensions of one level's latent."""
-        rows, columns = self._latent_size(level)
-        return self.priors[level].latent_channels * rows * columns  # type: ignore[operator,return-value]
+        channels, rows, columns = self._latent_shape(level)
+        return channels * rows * columns
 
-    def _latent_size(self, level: int) -> tuple[int, int]:
+    def _latent_shape(self, level: int) -> tuple[int, int, int]:
         side = self.config.image_size // 2 ** min(level + 1, self.top)
-        return side, side
+        return self.config.channels * (1 if level == self.top else 3), side, side
 
     def _finest_level(self, downscale: int) -> int:
         scales = [2**level for level in range(self.top + 1)]
