@@ -27,7 +27,7 @@ def config(name: str, **overrides: Any) -> PushConfig:
 
 
 def make(name: str, **overrides: Any) -> PushEnv:
-    """Return the environment `name`; overrides are fields of PushConfig, as in make("push", image_size=128)."""
+    """Build the environment `name`; overrides are fields of PushConfig, such as image_size=128."""
     return PushEnv(config(name, **overrides))
 
 

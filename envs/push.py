@@ -3,7 +3,7 @@
 Because single steps and batched steps are the same code, a planner that imagines with the simulator is exact.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import mujoco
@@ -30,7 +30,7 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     objects to `options["goal_xy"]` (O, 2) if that was given to reset, else 0.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 5}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 5}
 
     def __init__(self, config: PushConfig | None = None, render_mode: str | None = "rgb_array") -> None:
         if render_mode not in (None, "rgb_array"):
@@ -102,7 +102,7 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             reward = -float(np.hypot(*(self.object_xy - self._goal_xy).T).sum())
         return self._observation(), reward, False, self._num_steps >= self.config.length, self._info()
 
-    def render(self, hand_visible: bool = True) -> Bytes:  # type: ignore[override]
+    def render(self, hand_visible: bool = True) -> Bytes:
         """Return the image (Y, X, 3); `hand_visible=False` leaves the hand and its arm out."""
         return self._simulator.render(self._row(), hand_visible)[0]
 
@@ -151,7 +151,8 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         values = np.array(state, dtype=np.float64)
         if values.shape != (self._simulator.state_size,) or not np.isfinite(values).all():
             raise ValueError(
-                f"a state of {self.config.name} is {self._simulator.state_size} finite numbers; got shape {values.shape}"
+                f"a state of {self.config.name} is {self._simulator.state_size} finite numbers;"
+                f" got shape {values.shape}"
             )
         return values
 

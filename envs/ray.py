@@ -58,7 +58,8 @@ class RayRenderer:
         row, column, sub_row, sub_column = np.meshgrid(
             np.arange(size), np.arange(size), offsets, offsets, indexing="ij"
         )
-        directions = camera.directions(column + sub_column, row + sub_row, size)
+        columns, rows = (column + sub_column).astype(np.float64), (row + sub_row).astype(np.float64)
+        directions = camera.directions(columns, rows, size)
         self.directions = directions.reshape(size * size, SUB * SUB, 3)
         self.centre_directions = np.ascontiguousarray(self.directions[:, CENTRE])
         self.ids = np.arange(max_rows, dtype=np.int32)
@@ -105,13 +106,11 @@ class RayRenderer:
         self.sub_distance = np.where(geom >= 0, distance, np.inf).reshape(shape)
         self.sub_colour = np.where(geom[:, None] >= 0, colour, np.float32(0)).reshape(*shape, 3)
         self.sub_floor = (geom == model.geom("floor").id).reshape(shape)
-        self.background_float = sum(self.sub_colour[:, k] for k in range(SUB * SUB)) / np.float32(SUB * SUB)
+        self.background_float = (self.sub_colour.sum(axis=1) / np.float32(SUB * SUB)).astype(np.float32)
         self.background = _to_bytes(self.background_float)
         self.floor_point = (self.eye + self.sub_distance[:, CENTRE, None] * self.centre_directions)[:, :2]
 
-    def _cast(
-        self, batch: Batch, num: int, rows: Ints, where: Ints, directions: Floats | None, groups: Bytes
-    ) -> Hits:
+    def _cast(self, batch: Batch, num: int, rows: Ints, where: Ints, directions: Floats | None, groups: Bytes) -> Hits:
         """Cast rays through pixels `where` (K,) of states `rows` (K,): one each, or 9 given `directions`."""
         count = np.bincount(rows, minlength=num)
         most = max(1, int(count.max()))

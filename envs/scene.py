@@ -29,6 +29,9 @@ FLOOR_GREY, WALL_GREY, HAND_GREY, ARM_GREY = 0.80, 0.50, 0.13, 0.30
 LIGHT_DIRECTION = (0.25, -0.35, 0.90)  # towards the light
 AMBIENT, DIFFUSE = 0.42, 0.58
 
+STEEP = Camera((0.0, -0.15, 0.71), (0.0, -0.004, 0.0), 37.0)  # little hides behind the hand
+SLANTED = Camera((0.0, -0.45, 0.60), (0.0, 0.0, 0.0), 37.0)  # as in the BAIR robot pushing data
+
 
 @dataclass(frozen=True)
 class PushConfig:
@@ -45,7 +48,7 @@ class PushConfig:
     wind: float = 0.0
     hand: str = "finger"
     blob: float = 0.0
-    camera: Camera = Camera((0.0, -0.15, 0.71), (0.0, -0.004, 0.0), 37.0)
+    camera: Camera = STEEP
     image_size: int = 64
     render: str = "ray"
     action_scale: float = 0.05
@@ -98,7 +101,7 @@ PRESETS = {
         hue=(0.0, 1.0),
         hand="gripper",
         blob=0.35,
-        camera=Camera((0.0, -0.45, 0.60), (0.0, 0.0, 0.0), 37.0),
+        camera=SLANTED,
     ),
 }
 PRESETS["push_slip"] = replace(PRESETS["push"], name="push_slip", density=(150.0, 600.0), friction=(0.18, 1.08))
@@ -137,7 +140,8 @@ def mjcf(config: PushConfig, parameters: Floats) -> str:
   <!-- A sparse Jacobian is slower for so few bodies, and MuJoCo 4.0.0 solves it wrongly. -->
   <option timestep="{config.timestep}" integrator="implicitfast" jacobian="dense" iterations="20" ls_iterations="20"/>
   <visual>
-    <global offwidth="{2 * config.image_size}" offheight="{2 * config.image_size}"/> <quality offsamples="0" shadowsize="0"/> <map znear="0.05"/>
+    <global offwidth="{2 * config.image_size}" offheight="{2 * config.image_size}"/>
+    <quality offsamples="0" shadowsize="0"/> <map znear="0.05"/>
     <headlight ambient="{AMBIENT} {AMBIENT} {AMBIENT}" diffuse="0 0 0" specular="0 0 0"/>
   </visual>
   <statistic extent="0.6"/>
@@ -226,8 +230,8 @@ def _object(config: PushConfig, index: int, row: Floats) -> str:
     elif shape == "ellipsoid":
         first = f'<geom name="object{index}" type="ellipsoid" size="{1.2 * x!r} {0.8 * y!r} {z!r}" {common}/>'
     elif shape == "tee":
-        # Two bars, placed so that the body's origin is the centre of mass, as in the other shapes. The inertia is spelled
-        # out because MuJoCo would rotate the inertial frame, and the state's memory layout would then depend on shape.
+        # Two bars, placed so that the body's origin is the centre of mass, as in the other shapes. The inertia is given
+        # because MuJoCo would rotate the inertial frame, and the memory layout would then depend on the shape.
         bars = [(1.1 * x, 0.4 * y, y * 0.24 / 0.68), (0.4 * x, 0.6 * y, -y * 0.44 / 0.68)]
         first, second = (
             f'<geom name="object{index}{suffix}" type="box" pos="0 {at!r} 0" size="{sx!r} {sy!r} {z!r}" {common}/>'

@@ -29,7 +29,10 @@ JAW_OPEN, JAW_CLOSED = 0.024, 0.004  # m, jaw joint positions
 
 
 class BatchSimulator:
-    """Steps and draws states (B, S) of `config` on `num_threads` threads (None: all cores). Not for use from several threads."""
+    """Steps and draws states (B, S) of `config` on `num_threads` threads (None: all cores).
+
+    One simulator is not for use from several threads at once.
+    """
 
     def __init__(self, config: PushConfig, num_threads: int | None = None) -> None:
         self.config = config

@@ -61,9 +61,10 @@ def load(name: str, split: str) -> TaskSet:
         known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.npz")))
         raise ValueError(f"no task set {name}_{split}; there are {known}")
     task_set = read(path)
-    expected = dict(reversed(line.split()) for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
-    if expected.get(path.name) != task_set.sha256:
-        raise ValueError(f"{path} is damaged or edited: its SHA-256 is {task_set.sha256}, not {expected.get(path.name)}")
+    lines = (FOLDER / "SHA256SUMS").read_text().splitlines()
+    expected = {file: digest for digest, file in (line.split() for line in lines)}.get(path.name)
+    if expected != task_set.sha256:
+        raise ValueError(f"{path} is damaged or edited: its SHA-256 is {task_set.sha256}, not {expected}")
     return task_set
 
 
@@ -107,7 +108,7 @@ def generate(name: str, split: str, num: int | None = None) -> TaskSet:
         elif attempt > 1000 * (len(tasks) + 1):
             raise ValueError(f"scripted pushes do not succeed in {name}: {len(tasks)} of {attempt} attempts")
     env.close()
-    stacked = {key: np.stack([task[key] for task in tasks]) for key in tasks[0]}
+    stacked: dict[str, Any] = {key: np.stack([task[key] for task in tasks]) for key in tasks[0]}
     about = env.description()
     return TaskSet(name=name, split=split, mujoco=about["mujoco"], renderer=about["renderer"], **stacked)
 

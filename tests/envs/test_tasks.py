@@ -1,0 +1,73 @@
+import dataclasses
+
+import mujoco
+import numpy as np
+import pytest
+
+import envs
+from envs import tasks
+
+SETS = [(name, split) for name in ("push", "push_bair") for split in tasks.SPLITS]
+
+
+@pytest.mark.parametrize(("name", "split"), SETS)
+def test_goals_are_ten_to_twenty_centimetres_away_and_free_of_walls(name, split):
+    task_set = tasks.load(name, split)
+    assert len(task_set) == tasks.SPLITS[split][0]
+    moved = np.hypot(*(task_set.goal_xy - task_set.start_xy).transpose(2, 0, 1))
+    target = np.eye(moved.shape[1], dtype=bool)[task_set.target]
+    assert moved[target].min() >= 0.10 and moved[target].max() <= 0.20
+    assert moved[~target].max(initial=0.0) <= 0.01
+    assert np.abs(task_set.goal_xy).max() <= 0.20 - 0.04 - max(envs.config(name).half_size)
+    assert len(np.unique(task_set.start_state, axis=0)) == len(task_set)
+
+
+@pytest.mark.parametrize(("name", "split"), SETS)
+def test_states_show_the_stored_images(name, split):
+    task_set = tasks.load(name, split)
+    simulator = envs.BatchSimulator(envs.config(name))
+    rows = slice(0, 40)
+    np.testing.assert_array_equal(simulator.render(task_set.start_state[rows]), task_set.start_image[rows])
+    np.testing.assert_array_equal(simulator.render(task_set.goal_state[rows]), task_set.goal_image[rows])
+    without = simulator.render(task_set.goal_state[rows], hand_visible=False)
+    np.testing.assert_array_equal(without, task_set.goal_image_without_hand[rows])
+
+
+@pytest.mark.parametrize(("name", "split"), SETS)
+def test_stored_actions_reach_the_goal(name, split):
+    task_set = tasks.load(name, split)
+    if task_set.mujoco != mujoco.__version__:
+        pytest.skip(f"made with MuJoCo {task_set.mujoco}; contact is chaotic, so other versions end elsewhere")
+    simulator = envs.BatchSimulator(envs.config(name))
+    rows = task_set.start_state
+    for t in range(task_set.num_actions.max()):
+        active = t < task_set.num_actions
+        rows[active] = simulator.step(rows[active], task_set.actions[active, t])
+    np.testing.assert_array_equal(rows, task_set.goal_state)
+
+
+def test_damaged_file_is_refused(tmp_path, monkeypatch):
+    for path in tasks.FOLDER.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    tasks.write(dataclasses.replace(tasks.load("push", "dev"), split="edited"), tmp_path / "push_dev.npz")
+    monkeypatch.setattr(tasks, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="damaged or edited"):
+        tasks.load("push", "dev")
+    with pytest.raises(ValueError, match="there are push_bair_benchmark"):
+        tasks.load("push", "train")
+
+
+def test_sets_are_generated_from_fixed_seeds_and_written_alike(tmp_path):
+    shipped, again = tasks.load("push", "dev"), tasks.generate("push", "dev", num=3)
+    if shipped.mujoco == again.mujoco:
+        np.testing.assert_array_equal(again.start_state, shipped.start_state[:3])
+        np.testing.assert_array_equal(again.goal_image, shipped.goal_image[:3])
+    for name in ("a", "b"):
+        tasks.write(again, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert tasks.read(tmp_path / "a").goal_state.tobytes() == again.goal_state.tobytes()
+
+
+def test_splits_share_no_start():
+    starts = [tasks.load("push", split).start_xy for split in tasks.SPLITS]
+    assert not set(map(bytes, starts[0])) & set(map(bytes, starts[1]))
