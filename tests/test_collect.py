@@ -59,10 +59,10 @@ def test_the_end_tells_what_was_written_and_what_comes_next(expected, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in expected.path.glob("shard-*/*")}, "written twice"
 
 
-def start(out, *arguments):
+def start(out, *arguments, before=()):
     root = Path(__file__).resolve().parents[1]
     return subprocess.Popen(
-        [sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", *arguments],
+        [*before, sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", *arguments],
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -128,6 +128,20 @@ def test_a_killed_worker_is_replaced_and_its_shard_made_anew(tmp_path):
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 0, output
     assert EpisodeStore.open(out).digest == run(tmp_path / "whole", *arguments).digest
+
+
+@pytest.mark.parametrize(("blocks", "left"), [(2, []), (12, ["manifest.jsonl", "meta.json"])])
+def test_a_full_disk_is_one_line_and_a_rerun_completes(tmp_path, blocks, left):
+    out, arguments = tmp_path / "store", ["episodes=10", "workers=1"]
+    # A limit on the size of files stands in for the disk: 2 KiB do not hold the meta, 12 KiB not the frames of a shard.
+    limit = ["bash", "-c", f'ulimit -f {blocks}; exec "$0" "$@"']
+    process = start(out, *arguments, before=limit)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 2, output
+    assert "Traceback" not in output
+    assert output.splitlines()[-1].startswith(f"error: cannot write to {out}: ")
+    assert sorted(path.name for path in out.iterdir()) == left
+    run(out, *arguments).verify()
 
 
 def test_ctrl_c_stops_in_one_line(tmp_path):
