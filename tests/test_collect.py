@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import envs
 from vfplan.collect import main
 from vfplan.data.store import EpisodeStore
 
@@ -192,3 +193,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
     assert "another collection is writing to" in refused(capsys, f"out={tmp_path}", "episodes=1")
     os.close(descriptor)
     assert "is no episode store" in refused(capsys, f"out={tmp_path}", "episodes=1")
+
+
+def test_every_preset_is_an_option_of_env():
+    assert main.groups()["env"] == sorted(envs.NAMES)
