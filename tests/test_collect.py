@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import envs
 from vfplan.collect import main
 from vfplan.data.store import EpisodeStore
 
@@ -59,10 +60,10 @@ def test_the_end_tells_what_was_written_and_what_comes_next(expected, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in expected.path.glob("shard-*/*")}, "written twice"
 
 
-def start(out, *arguments):
+def start(out, *arguments, before=()):
     root = Path(__file__).resolve().parents[1]
     return subprocess.Popen(
-        [sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", *arguments],
+        [*before, sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", *arguments],
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
@@ -130,6 +131,20 @@ def test_a_killed_worker_is_replaced_and_its_shard_made_anew(tmp_path):
     assert EpisodeStore.open(out).digest == run(tmp_path / "whole", *arguments).digest
 
 
+@pytest.mark.parametrize(("blocks", "left"), [(2, []), (12, ["manifest.jsonl", "meta.json"])])
+def test_a_full_disk_is_one_line_and_a_rerun_completes(tmp_path, blocks, left):
+    out, arguments = tmp_path / "store", ["episodes=10", "workers=1"]
+    # A limit on the size of files stands in for the disk: 2 KiB do not hold the meta, 12 KiB not the frames of a shard.
+    limit = ["bash", "-c", f'ulimit -f {blocks}; exec "$0" "$@"']
+    process = start(out, *arguments, before=limit)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 2, output
+    assert "Traceback" not in output
+    assert output.splitlines()[-1].startswith(f"error: cannot write to {out}: ")
+    assert sorted(path.name for path in out.iterdir()) == left
+    run(out, *arguments).verify()
+
+
 def test_ctrl_c_stops_in_one_line(tmp_path):
     out = tmp_path / "store"
     process = start(out, "episodes=4000", "workers=2")
@@ -178,3 +193,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
     assert "another collection is writing to" in refused(capsys, f"out={tmp_path}", "episodes=1")
     os.close(descriptor)
     assert "is no episode store" in refused(capsys, f"out={tmp_path}", "episodes=1")
+
+
+def test_every_preset_is_an_option_of_env():
+    assert main.groups()["env"] == sorted(envs.NAMES)

@@ -161,6 +161,8 @@ def _sole_writer(path: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise UserError(f"another collection is writing to {path}") from None
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror or error}") from error
     finally:
         os.close(descriptor)
 

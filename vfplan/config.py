@@ -41,6 +41,9 @@ C = TypeVar("C")
 
 CONFIG_FOLDER = Path(configs.__file__).resolve().parent
 
+# Hydra 1.3 warns when it is not told the version base, 1.4 when it is.
+_VERSION: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+
 
 def command(
     body: Callable[[C], None],
@@ -118,7 +121,7 @@ class Command(Generic[C]):
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         try:
-            with hydra.initialize_config_dir(version_base="1.3", config_dir=str(self._root)):
+            with hydra.initialize_config_dir(**_VERSION, config_dir=str(self._root)):
                 return hydra.compose(self.name, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(_flatten(error)) from error
@@ -207,7 +210,7 @@ class Command(Generic[C]):
             given = {text.partition("=")[0] for text in overrides}
             extra = [f"{key}={value}" for key, value in quiet.items() if key not in given]
             with _hydra_process([*arguments, *extra]):
-                hydra.main(version_base="1.3", config_path=str(self._root), config_name=self.name)(job)()
+                hydra.main(**_VERSION, config_path=str(self._root), config_name=self.name)(job)()
 
     def _to_schema(self, composed: DictConfig, *, stamp: str, job_number: int | None = None) -> C:
         try:

@@ -16,7 +16,7 @@ def test_goals_are_ten_to_twenty_centimetres_away_and_free_of_walls(name, split)
     assert len(task_set) == tasks.SPLITS[split][0]
     moved = np.hypot(*(task_set.goal_xy - task_set.start_xy).transpose(2, 0, 1))
     target = np.eye(moved.shape[1], dtype=bool)[task_set.target]
-    assert 0.10 <= moved[target].min() and moved[target].max() <= 0.20
+    assert moved[target].min() >= 0.10 and moved[target].max() <= 0.20
     assert moved[~target].max(initial=0.0) <= 0.01
     assert np.abs(task_set.goal_xy).max() <= 0.20 - 0.04 - max(envs.config(name).half_size)
     assert len(np.unique(task_set.start_state, axis=0)) == len(task_set)
