@@ -223,7 +223,7 @@ def test_a_mapping_from_a_file_is_checked_like_a_command_line():
         from_mapping(Shooting, {})
 
 
-COMMANDS = sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml"))
+COMMANDS = sorted(path.stem for path in [*CONFIG_FOLDER.glob("*.yaml"), *CONFIG_FOLDER.glob("training/*.yaml")])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

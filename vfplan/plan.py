@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import torch
-from tqdm import tqdm
+from vfplan.config import command
 
-import planners
-from envs import tasks as task_sets
-from envs.push import PushEnv
-from envs.scene import PRESETS, PushConfig
-from envs.tasks import TaskSet
-from planners.search import PlannerConfig
-from vfplan import costs
-from vfplan.config import command, resolve_device
-from vfplan.control import ControlConfig, Controller, Problem, Proprioception, Trajectory, run_episodes
-from vfplan.costs import GoalImageConfig, PixelConfig
-from vfplan.errors import UserError
-from vfplan.models.base import WorldModel
-from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
-from vfplan.models.oracle import SimulatorOracle
-from vfplan.models.precision import Precision, network_dtype
-from vfplan.results import TaskResult, summary, summary_lines, task_results
-from vfplan.rundir import RunDir
-from vfplan.video import grid, write_gif
+if TYPE_CHECKING:
+    from envs.scene import PushConfig
+    from planners.search import PlannerConfig
+    from vfplan.control import ControlConfig
+    from vfplan.costs import GoalImageConfig, PixelConfig
 
 HELP = """
 Solve held-out tasks in closed loop: plan on imagined frames, act, look, plan again. Writes results.json and a GIF.
@@ -48,14 +32,14 @@ class PlanConfig:
     env: PushConfig
     planner: PlannerConfig
     cost: GoalImageConfig | PixelConfig
+    control: ControlConfig
     model: Literal["videoflow", "oracle"] = "videoflow"
     checkpoint: str = ""
     tasks: Literal["benchmark", "dev"] = "benchmark"
     num_tasks: int = 6
     goal_hand: bool = False
-    control: ControlConfig = field(default_factory=ControlConfig)
     lockstep: int = 10
-    precision: Precision = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gif: bool = True
     device: str = "auto"
     seed: int = 0
@@ -76,94 +60,33 @@ class PlanConfig:
 
 def plan(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
-    device = resolve_device(config.device)
-    tasks = _tasks(config)
-    model, sha256 = _model(config, device)
-    proprioception = Proprioception.from_description(_described(config.env))
-    results: list[TaskResult] = []
-    clips: list[tuple[TaskSet, Trajectory]] = []
-    with tqdm(total=len(tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
-        for first in range(0, len(tasks), config.lockstep):
-            part = tasks.select(range(first, min(first + config.lockstep, len(tasks))))
-            rng = torch.Generator(device).manual_seed(config.seed + first)
-            controller = Controller(
-                model, planners.build(config.planner), costs.build_cost(config.cost), config.control, rng
-            )
-            problem = _problem(part, config, proprioception)
-            trajectory = run_episodes(problem, controller, imagine=config.gif and not clips, progress=bar.update)
-            results += task_results(part, trajectory, first=first)
-            if config.gif and not clips:
-                clips.append((part, trajectory))
-            for result in results[first:]:
-                bar.write(result.line())
-    run = RunDir(config.run_dir, config)
-    report = summary(results, checkpoint_sha256=sha256, tasks_sha256=tasks.sha256, model=config.model)
-    run.write_json("results.json", report)
-    print("\n".join(summary_lines(report)))
-    for part, trajectory in clips:
-        _write_clip(run.file("episodes.gif"), part, trajectory, config)
-    written = ["results.json", "config.json"] + (["episodes.gif"] if clips else [])
-    print(f"wrote {', '.join(str(run.path / name) for name in written)}")
+    from vfplan.closed_loop import run
+
+    run(config)
 
 
-def _tasks(config: PlanConfig) -> TaskSet:
-    try:
-        tasks = task_sets.load(config.env.name, config.tasks)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    if config.num_tasks > len(tasks):
-        raise UserError(f"num_tasks={config.num_tasks}, but {config.env.name} {config.tasks} has {len(tasks)} tasks")
-    return tasks.select(range(config.num_tasks or len(tasks)))
+def _environments() -> dict[str, Any]:
+    from envs.scene import PRESETS
+
+    return dict(PRESETS)
 
 
-def _described(env: PushConfig) -> dict[str, object]:
-    shell = PushEnv(env)
-    description = shell.description()
-    shell.close()
-    return description
+def _planners() -> dict[str, Any]:
+    import planners
 
-
-def _model(config: PlanConfig, device: torch.device) -> tuple[WorldModel, str | None]:
-    """The world model and the hash of its weights; only those rows of the table have one that use it."""
-    if config.model == "oracle":
-        return SimulatorOracle(config.env, device=device), None
-    folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(config.env.name)
-    checkpoint = load_checkpoint(folder, device)
-    trained, wanted = checkpoint.environment, _described(config.env)
-    for key in ("name", "image_size", "renderer", "action_scale"):
-        if trained.get(key) != wanted[key]:
-            raise UserError(
-                f"checkpoint {folder} was trained on {key}={trained.get(key)}, but env={config.env.name} has "
-                f"{key}={wanted[key]}"
-            )
-    checkpoint.model.set_compute_dtype(network_dtype(config.precision, device))
-    return checkpoint.model, checkpoint.sha256
-
-
-def _problem(part: TaskSet, config: PlanConfig, proprioception: Proprioception) -> Problem:
-    environments = [PushEnv(config.env) for _ in range(len(part))]
-    observations = [
-        env.reset(seed=0, options={"state": state})[0]
-        for env, state in zip(environments, part.start_state, strict=True)
-    ]
-    goals = part.goal_image if config.goal_hand else part.goal_image_without_hand
-    return Problem(environments, observations, goals, proprioception)
-
-
-def _write_clip(path: Path, part: TaskSet, trajectory: Trajectory, config: PlanConfig, *, most: int = 6) -> None:
-    """A GIF with a row per task: the goal, what happened, and what was imagined of the actions chosen."""
-    count = min(most, len(part))
-    goals = part.goal_image if config.goal_hand else part.goal_image_without_hand
-    shown = np.repeat(goals[:count, None], trajectory.frames.shape[1], axis=1)
-    happened = trajectory.frames[:count]
-    assert trajectory.imagined is not None
-    imagined = np.concatenate([happened[:, :1], trajectory.imagined[:count]], axis=1)
-    columns = [("goal", shown), ("happened", happened), ("imagined", imagined)]
-    write_gif(path, grid(columns, scale=3), config.env.step_seconds)
-
-
-def _planner_configs() -> dict[str, type[PlannerConfig]]:
     return {name: planners.config_class(name) for name in planners.NAMES}
+
+
+def _costs() -> dict[str, Any]:
+    from vfplan.costs import CONFIGS
+
+    return dict(CONFIGS)
+
+
+def _control() -> type:
+    from vfplan.control import ControlConfig
+
+    return ControlConfig
 
 
 main = command(
@@ -171,7 +94,7 @@ main = command(
     PlanConfig,
     name="plan",
     help=HELP,
-    sections={"env": lambda: PRESETS, "planner": _planner_configs, "cost": lambda: costs.CONFIGS},
+    sections={"env": _environments, "planner": _planners, "cost": _costs, "control": _control},
 )
 
 if __name__ == "__main__":

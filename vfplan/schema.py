@@ -14,8 +14,9 @@ from vfplan.errors import UserError
 
 T = TypeVar("T")
 
-Registry = Callable[[], Mapping[str, Any]]
-"""Returns what each name of a section stands for: a dataclass, or an instance of one whose fields are the defaults.
+Registry = Callable[[], Mapping[str, Any] | type]
+"""Returns the dataclass of a section; or, for a section with a `name`, what each name stands for: a dataclass, or an
+instance of one whose fields are the defaults.
 
 A callable, so that heavy imports wait until they are due.
 """
@@ -26,9 +27,9 @@ def from_mapping(
 ) -> T:
     """Build `cls` from `values`, checking every key and every type.
 
-    A field named in `sections` becomes the dataclass that its registry holds under `values[field]["name"]`; the others
-    follow their annotations. `where` is the dotted path put before field names in messages. Raises UserError on an
-    unknown or missing key, on a wrong type and on whatever ValueError `__post_init__` raises.
+    A field named in `sections` becomes what its registry says, under `values[field]["name"]` where that holds several
+    dataclasses; the others follow their annotations. `where` is the dotted path put before field names in messages.
+    Raises UserError on an unknown or missing key, on a wrong type and on whatever ValueError `__post_init__` raises.
     """
     sections = sections or {}
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
@@ -66,7 +67,9 @@ def unknown_message(kind: str, name: str, valid: Iterable[str], *, nearest_of: I
     return f"unknown {kind} '{name}'{hint} (valid: {', '.join(valid)})"
 
 
-def _section(registry: Mapping[str, Any], value: Any, path: str) -> Any:
+def _section(registry: Mapping[str, Any] | type, value: Any, path: str) -> Any:
+    if isinstance(registry, type):
+        return from_mapping(registry, _expect(value, isinstance(value, Mapping), "a section", path), where=f"{path}.")
     if not isinstance(value, Mapping) or "name" not in value:
         raise UserError(f"{path} must be a section with a 'name' (one of {', '.join(sorted(registry))}), got {value!r}")
     name = value["name"]

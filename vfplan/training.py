@@ -1,0 +1,173 @@
+"""A training run: data in, metrics, pictures and checkpoints out, resumable. What the command `train` runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tqdm import tqdm
+
+from vfplan.config import resolve_device
+from vfplan.data.store import EpisodeStore
+from vfplan.data.windows import WindowSampler
+from vfplan.errors import UserError
+from vfplan.learning import Learner
+from vfplan.models.build import build_model
+from vfplan.models.checkpoint import save_checkpoint
+from vfplan.models.precision import network_dtype
+from vfplan.models.videoflow import VideoFlowConfig
+from vfplan.rundir import RunDir, provenance
+from vfplan.validation import Validator
+
+if TYPE_CHECKING:
+    from vfplan.train import TrainConfig
+
+STATE = "state.pt"
+
+
+def run(config: TrainConfig) -> None:
+    """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
+    device = resolve_device(config.device)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    store = EpisodeStore.open(config.data)
+    config = replace(config, model=_fit_to(store, config.model))
+    torch.manual_seed(config.seed)
+    model = build_model(config.model)
+    learner = Learner(model, config.learning, seed=config.seed, device=device)
+    learner.set_compute_dtype(network_dtype(config.precision, device))
+    sampler, validator = _split(config, store, learner)
+    folder = RunDir(config.run_dir, config)
+    _resume(learner, config)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}, {len(store)} episodes", flush=True)
+
+    def save() -> None:
+        torch.save(learner.state_dict(), buffer := io.BytesIO())
+        folder.write_bytes(STATE, buffer.getvalue())
+        training = {
+            "steps": learner.steps_done,
+            "seconds": round(learner.seconds),
+            "validation_episodes": config.validation_episodes,
+            "data": _summary(store),
+            "learning": asdict(config.learning),
+            **provenance(),
+        }
+        save_checkpoint(
+            folder.file("checkpoint"), learner.averaged, environment=store.meta.description, training=training
+        )
+
+    _loop(learner, sampler, validator, folder, config, save)
+    print(f"wrote {folder.path / 'checkpoint'}, {folder.path / 'metrics.jsonl'} and {folder.path / 'validation.png'}")
+    print(f"next: python -m vfplan.evaluate checkpoint={folder.path / 'checkpoint'} data={config.data}")
+    print(f"      python -m vfplan.plan env={store.meta.env} checkpoint={folder.path / 'checkpoint'}")
+
+
+def _loop(
+    learner: Learner,
+    sampler: WindowSampler,
+    validator: Validator,
+    run: RunDir,
+    config: TrainConfig,
+    save: Callable[[], None],
+) -> None:
+    rows, total = max(config.learning.batch), config.learning.steps
+    started, first = time.monotonic(), learner.steps_done
+    with _stop_on_signal() as stopped, tqdm(total=total, initial=first, unit="step", mininterval=2.0) as bar:
+        while learner.steps_done < total and not stopped():
+            frames, actions = map(torch.from_numpy, sampler.batch(learner.steps_done, rows))
+            metrics = learner.step(frames.to(learner.device), actions.to(learner.device))
+            step = learner.steps_done
+            bar.update()
+            if step % config.log_every == 0:
+                speed = (step - first) / (time.monotonic() - started)
+                run.append_metrics({"step": step, **metrics, "steps_per_second": speed})
+                bar.set_postfix_str(f"{metrics['bits_per_dim']:.3f} bits/dim")
+            if step % config.validate_every == 0 or step == total:
+                report = validator.report(learner.averaged)
+                run.append_metrics({"step": step, **{f"validation/{key}": value for key, value in report.items()}})
+                run.write_bytes("validation.png", validator.picture(learner.averaged))
+                bar.write(f"step {step}: " + ", ".join(f"{key} {value:.4f}" for key, value in report.items()))
+            if step % config.save_every == 0 or step == total:
+                save()
+    if learner.steps_done < total:
+        save()
+        print(f"stopped at step {learner.steps_done}; the same command goes on", flush=True)
+        sys.exit(143)
+
+
+def _summary(store: EpisodeStore) -> dict[str, Any]:
+    """What a checkpoint says of its data."""
+    meta = store.meta
+    return {
+        "episodes": meta.episodes,
+        "length": meta.length,
+        "policy": meta.policy,
+        "seed": meta.seed,
+        "digest": store.digest,
+    }
+
+
+def _fit_to(store: EpisodeStore, model: VideoFlowConfig) -> VideoFlowConfig:
+    """The model for this store's image size and action width; `action_dim=0` stays action-free."""
+    try:
+        return replace(
+            model,
+            image_size=store.image_size,
+            action_dim=store.action_dim if model.action_dim else 0,
+        )
+    except ValueError as error:
+        raise UserError(f"the model does not fit the data in {store.path}: {error}") from error
+
+
+def _split(config: TrainConfig, store: EpisodeStore, learner: Learner) -> tuple[WindowSampler, Validator]:
+    """Windows of all but the last episodes, and a validator on the last ones."""
+    kept = len(store) - config.validation_episodes
+    if kept < 1:
+        raise UserError(
+            f"the store in {store.path} has {len(store)} episodes; validation_episodes={config.validation_episodes} "
+            "leaves none to train on"
+        )
+    sampler = WindowSampler(store, learner.window, seed=config.seed, episodes=range(kept))
+    return sampler, Validator(store, range(kept, len(store)), learner.model.past_frames, learner.device)
+
+
+def _resume(learner: Learner, config: TrainConfig) -> None:
+    """Load the state of an earlier run of the same configuration from the run folder, if there is one."""
+    folder = Path(config.run_dir)
+    if not (folder / STATE).is_file():
+        return
+    earlier = json.loads((folder / "config.json").read_text())
+    for part in ("model", "learning", "seed"):
+        now = json.loads(json.dumps(asdict(config)[part]))
+        if earlier[part] != now:
+            raise UserError(f"{folder} holds a run with {part}={earlier[part]}, not {now}; give another run_dir")
+    learner.load_state_dict(torch.load(folder / STATE, map_location=learner.device, weights_only=True))
+    print(f"resuming {folder} at step {learner.steps_done}", flush=True)
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and the first SIGINT into a flag, so that the step under way is finished and saved."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
