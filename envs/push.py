@@ -107,7 +107,10 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return self._simulator.render(self._row(), hand_visible)[0]
 
     def get_state(self) -> Floats:
-        """Return the state (S,) from which everything continues bit for bit, scene included."""
+        """Return the state (S,) from which everything continues bit for bit, scene included.
+
+        Future wind is not part of it: gusts come from the environment's random generator.
+        """
         return self._row()[0].copy()
 
     def set_state(self, state: ArrayLike) -> Observation:
@@ -117,7 +120,10 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return self._observation()
 
     def description(self) -> dict[str, Any]:
-        """Return what a data set should say about where it comes from; JSON-able."""
+        """Return what a data set should say about where it comes from; JSON-able.
+
+        The MJCF is one example where scenes differ from episode to episode.
+        """
         config = self.config
         parameters = self._simulator.reference_parameters
         return {

@@ -62,9 +62,12 @@ class RayRenderer:
         directions = camera.directions(columns, rows, size)
         self.directions = directions.reshape(size * size, SUB * SUB, 3)
         self.centre_directions = np.ascontiguousarray(self.directions[:, CENTRE])
+        self.parts = _moving_parts(config)
+        self.offsets = np.array([part.offset for part in self.parts])
+        self.radius = np.array([part.radius for part in self.parts])
+        self.owners = [part.owner for part in self.parts]
         self.ids = np.arange(max_rows, dtype=np.int32)
         self._cast_background(model)
-        self.parts = _moving_parts(config)
 
     def render(self, batch: Batch, colours: NDArray[np.float32], hand_visible: bool) -> Bytes:
         """Return frames (B, Y, X, 3) uint8 of the first B states in `batch`; colours (B, G, 3) in [0, 1]."""
@@ -143,16 +146,15 @@ class RayRenderer:
     def _rectangles(self, hand: Floats, objects: Floats, hand_visible: bool) -> NDArray[np.bool_]:
         """Return where something that moves may be seen, (B, Y, X)."""
         right, up, forward = self.axes
-        spheres = self.parts if hand_visible else [part for part in self.parts if part.owner >= 0]
-        owners = np.concatenate([objects, hand[:, None]], axis=1)[:, [part.owner for part in spheres]]
-        radius = np.array([part.radius for part in spheres])
-        rel = owners + np.array([part.offset for part in spheres]) - self.eye
+        num = len(self.parts) if hand_visible else self.config.num_objects  # objects come first
+        radius, positions = self.radius[:num], np.concatenate([objects, hand[:, None]], axis=1)
+        rel = positions[:, self.owners[:num]] + self.offsets[:num] - self.eye
         depth = np.maximum(_dot(rel, forward), radius + 0.05)
         # A sphere away from the optical axis is seen as an ellipse, hence 1.15; the rest is for neighbouring pixels.
         reach = 1.15 * self.focal * radius / (depth - radius) + 1.5
         x, y = self.size / 2 + self.focal * _dot(rel, right) / depth, self.size / 2 - self.focal * _dot(rel, up) / depth
         low, high = np.stack([x - reach, y - reach]) - 1, np.stack([x + reach, y + reach])
-        if spheres[-1].joined:
+        if self.parts[num - 1].joined:
             low[..., -2], high[..., -2] = low[..., -2:].min(axis=-1), high[..., -2:].max(axis=-1)
             low, high = low[..., :-1], high[..., :-1]
         inside = (self.ticks > low[..., None]) & (self.ticks < high[..., None])  # (2, B, M, X or Y)
