@@ -31,7 +31,7 @@ class LearningConfig:
     history_noise: float = 0.05
     """Upper end of the std of the noise on remembered latents, drawn uniformly per window."""
     imagined_steps: int = 3
-    """The top level also learns to go on from up to this many frames of its own imagination."""
+    """In half of the steps the top level learns to go on from 1 to this many frames of its own imagination."""
     ema: float = 0.999
     clip: float = 10.0
     """Largest gradient norm of a level."""
@@ -76,7 +76,9 @@ class Learner:
         self.seed = seed
         self.device = device
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99))
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
+        )
         self.steps_done = 0
         self.seconds = 0.0
         """Wall time spent in `step`, resumed runs included."""
@@ -160,8 +162,8 @@ class Learner:
         with torch.no_grad():
             state = self.model.encode(Context(frames[:, :past], actions[:, : past - 1]), levels=[level])
             if level == self.model.top and self.config.imagined_steps:
-                choice = torch.randint(self.config.imagined_steps + 1, (1,), generator=rng, device=self.device)
-                imagined = int(choice.item())
+                draw = torch.randint(2 * self.config.imagined_steps, (1,), generator=rng, device=self.device)
+                imagined = max(0, int(draw.item()) - self.config.imagined_steps + 1)
                 state = self._imagine(state, actions[:, past - 1 : past - 1 + imagined], rng)
             state = corrupt(state, self.config.history_noise, rng)
         target = frames[:, past + imagined]

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -82,9 +83,15 @@ def _loop(
 ) -> None:
     rows, total = max(config.learning.batch), config.learning.steps
     started, first = time.monotonic(), learner.steps_done
-    with _stop_on_signal() as stopped, tqdm(total=total, initial=first, unit="step", mininterval=2.0) as bar:
+    with (
+        _stop_on_signal() as stopped,
+        ThreadPoolExecutor(1) as loader,
+        tqdm(total=total, initial=first, unit="step", mininterval=2.0) as bar,
+    ):
+        ahead = loader.submit(sampler.batch, learner.steps_done, rows)
         while learner.steps_done < total and not stopped():
-            frames, actions = map(torch.from_numpy, sampler.batch(learner.steps_done, rows))
+            frames, actions = map(torch.from_numpy, ahead.result())
+            ahead = loader.submit(sampler.batch, learner.steps_done + 1, rows)
             metrics = learner.step(frames.to(learner.device), actions.to(learner.device))
             step = learner.steps_done
             bar.update()

@@ -47,7 +47,7 @@ class VideoFlowConfig:
     priors: tuple[PriorConfig, ...] = (
         PriorConfig((16, 24, 32), (1, 1, 1)),
         PriorConfig((24, 40, 48), (1, 1, 1)),
-        PriorConfig((32, 96, 128), (1, 2, 2)),
+        PriorConfig((32, 64, 128), (1, 2, 2)),
     )
     """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
 
