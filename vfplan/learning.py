@@ -21,17 +21,19 @@ from vfplan.pixels import dequantise
 class LearningConfig:
     """How a model is fitted."""
 
-    steps: int = 40_000
+    steps: int = 11_000
     batch: tuple[int, ...] = (8, 16, 64)
     """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     warmup: int = 200
     beta: float = 0.5
     """Exponent of the beta-NLL; 0 is the plain likelihood."""
-    history_noise: float = 0.05
+    history_noise: float = 0.01
     """Upper end of the std of the noise on remembered latents, drawn uniformly per window."""
     imagined_steps: int = 3
     """In half of the steps the top level learns to go on from 1 to this many frames of its own imagination."""
+    imagine_from: float = 0.5
+    """Share of the steps after which it does so: before, what it imagines is no history worth learning from."""
     ema: float = 0.999
     clip: float = 10.0
     """Largest gradient norm of a level."""
@@ -161,7 +163,7 @@ class Learner:
         imagined = 0
         with torch.no_grad():
             state = self.model.encode(Context(frames[:, :past], actions[:, : past - 1]), levels=[level])
-            if level == self.model.top and self.config.imagined_steps:
+            if level == self.model.top and self._imagines():
                 draw = torch.randint(2 * self.config.imagined_steps, (1,), generator=rng, device=self.device)
                 imagined = max(0, int(draw.item()) - self.config.imagined_steps + 1)
                 state = self._imagine(state, actions[:, past - 1 : past - 1 + imagined], rng)
@@ -174,6 +176,10 @@ class Learner:
         with torch.no_grad():
             exact = -(prior.log_prob(latent).flatten(1).sum(1) + log_det).mean().item()
         return loss, exact
+
+    def _imagines(self) -> bool:
+        late = self.steps_done >= self.config.imagine_from * self.config.steps
+        return late and self.config.imagined_steps > 0
 
     def _imagine(self, state: VideoFlowState, actions: Tensor, rng: torch.Generator) -> VideoFlowState:
         """Let the top level roll on, half the rows at temperature 0 and half at 1 (Brandstetter et al., 2022)."""

@@ -1,0 +1,96 @@
+"""Checkpoints: what was saved is what is loaded, and nothing else is."""
+
+import json
+
+import pytest
+import torch
+
+from vfplan.errors import UserError
+from vfplan.models.checkpoint import load_checkpoint, save_checkpoint, shipped_checkpoint
+from vfplan.models.videoflow import PriorConfig, VideoFlow, VideoFlowConfig
+
+CONFIG = VideoFlowConfig(image_size=8, condition_dim=4, priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "saved", VideoFlow(CONFIG), environment={"name": "push"}, training={"steps": 3})
+    return tmp_path / "saved"
+
+
+def edit(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_checkpoint_gives_back_weights_architecture_and_record(folder):
+    torch.manual_seed(0)
+    expected, loaded = VideoFlow(CONFIG), load_checkpoint(folder)
+    assert loaded.model.config == CONFIG
+    assert (loaded.environment, loaded.training) == ({"name": "push"}, {"steps": 3})
+    for name, value in expected.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], value)
+    assert not loaded.model.training
+
+
+def test_saving_again_replaces_the_folder_whole(folder):
+    torch.manual_seed(1)
+    save_checkpoint(folder, VideoFlow(CONFIG), environment={"name": "push"}, training={"steps": 4})
+    assert load_checkpoint(folder).training == {"steps": 4}
+    assert [path.name for path in folder.parent.iterdir()] == ["saved"]
+
+
+def test_a_flipped_bit_is_noticed(folder):
+    path = folder / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="corrupt checkpoint .*SHA-256"):
+        load_checkpoint(folder)
+
+
+def test_a_truncated_file_is_noticed(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match="corrupt checkpoint"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 99}, "format 99; this version reads format 1"),
+        ({"model": {"name": "dreamer"}}, "model named 'dreamer'; known models: videoflow"),
+        ({"model": {"name": "videoflow", "_target_": "os.system"}}, "unknown key 'model._target_'"),
+        ({"training": None}, "expected the keys"),
+    ],
+)
+def test_a_foreign_description_is_refused_in_one_line(folder, changes, message):
+    edit(folder, **changes)
+    with pytest.raises(UserError, match=message) as caught:
+        load_checkpoint(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_architecture_are_refused(folder):
+    description = json.loads((folder / "config.json").read_text())
+    edit(folder, model={**description["model"], "condition_dim": 8})
+    with pytest.raises(UserError, match="the weights do not fit"):
+        load_checkpoint(folder)
+
+
+def test_text_that_is_not_json_is_refused(folder):
+    (folder / "config.json").write_text("{")
+    with pytest.raises(UserError, match="not JSON"):
+        load_checkpoint(folder)
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"expected a folder with model.safetensors and config.json"):
+        load_checkpoint(tmp_path)
+
+
+def test_an_environment_without_a_shipped_checkpoint_says_which_have_one():
+    with pytest.raises(UserError, match="no checkpoint ships for env=kitchen"):
+        shipped_checkpoint("kitchen")
