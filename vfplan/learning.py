@@ -21,10 +21,13 @@ from vfplan.pixels import dequantise
 class LearningConfig:
     """How a model is fitted."""
 
-    steps: int = 11_000
+    steps: int = 9_000
     batch: tuple[int, ...] = (8, 16, 64)
     """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more."""
     learning_rate: float = 2e-3
+    flow_rate: float = 0.05
+    """Learning rate of the flow steps, as a share of that of the priors: where pixels stand still, latents must keep
+    still to a thousandth while the prior settles, or the likelihood blows up."""
     warmup: int = 200
     beta: float = 0.5
     """Exponent of the beta-NLL; 0 is the plain likelihood."""
@@ -34,9 +37,9 @@ class LearningConfig:
     """In half of the steps the top level learns to go on from 1 to this many frames of its own imagination."""
     imagine_from: float = 0.5
     """Share of the steps after which it does so: before, what it imagines is no history worth learning from."""
-    ema: float = 0.999
-    clip: float = 10.0
-    """Largest gradient norm of a level."""
+    ema: float = 0.998
+    clip: float = 1.0
+    """Largest gradient norm of a level's prior, and of its flow steps."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -78,9 +81,11 @@ class Learner:
         self.seed = seed
         self.device = device
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
-        )
+        groups = [
+            {"params": list(self.model.priors.parameters()), "share": 1.0},
+            {"params": list(self.model.levels.parameters()), "share": config.flow_rate},
+        ]
+        self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
         self.steps_done = 0
         self.seconds = 0.0
         """Wall time spent in `step`, resumed runs included."""
@@ -111,15 +116,16 @@ class Learner:
         rng = torch.Generator(self.device).manual_seed(hash((self.seed, self.steps_done)) % 2**63)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.optimiser.zero_grad(set_to_none=True)
         nats = []
         for level, rows in enumerate(self.config.batch):
             loss, exact = self._level_loss(level, frames[:rows], actions[:rows], rng)
             loss.backward()
-            norm = nn.utils.clip_grad_norm_(self._level_parameters(level), self.config.clip)
-            if not math.isfinite(norm.item()):
-                raise FloatingPointError(f"gradient of level {level} is not finite at step {self.steps_done}")
+            for part in (self.model.priors, self.model.levels)[: 1 if level == self.model.top else 2]:
+                norm = nn.utils.clip_grad_norm_(part[level].parameters(), self.config.clip)
+                if not math.isfinite(norm.item()):
+                    raise FloatingPointError(f"gradient of level {level} is not finite at step {self.steps_done}")
             nats.append(exact)
         self.optimiser.step()
         self.average.update_parameters(self.model)
@@ -153,10 +159,6 @@ class Learner:
         config, step = self.config, self.steps_done
         progress = min(1.0, max(0, step - config.warmup) / max(1, config.steps - config.warmup))
         return config.learning_rate * min(1.0, (step + 1) / config.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
-
-    def _level_parameters(self, level: int) -> list[nn.Parameter]:
-        parameters = list(self.model.priors[level].parameters())
-        return parameters if level == self.model.top else parameters + list(self.model.levels[level].parameters())
 
     def _level_loss(self, level: int, frames: Tensor, actions: Tensor, rng: torch.Generator) -> tuple[Tensor, float]:
         past = self.model.past_frames

@@ -1,0 +1,180 @@
+"""Closed-loop control with models and worlds whose right answer is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+import planners
+from vfplan.control import ControlConfig, Controller, Problem, make_score, run_episodes
+from vfplan.costs import Goal, GoalImage, GoalImageConfig
+from vfplan.models.base import Context
+
+SIZE = 16
+
+
+def draw(position):
+    """A red 2x2 blob at a position (2,) in pixels, anti-aliased, on grey: (3, SIZE, SIZE) float."""
+    axis = torch.arange(SIZE)
+    cover = [(1.0 - (axis + 0.5 - p).abs() / 2).clamp(0, 1) for p in position.tolist()]
+    blob = cover[1][:, None] * cover[0][None, :]
+    return torch.stack([0.7 + 0.3 * blob, 0.7 - 0.6 * blob, 0.7 - 0.6 * blob])
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Rows (B, 2) of blob positions; also the noise (B, T, 2) and the rollout (B, T, 2) of the model below."""
+
+    values: torch.Tensor
+
+    def repeat(self, copies):
+        return Positions(self.values.repeat_interleave(copies, 0))
+
+    def take(self, rows):
+        return Positions(self.values[rows])
+
+    def scaled(self, temperature):
+        return Positions(self.values * temperature)
+
+    def antithetic(self):
+        return Positions(torch.stack([self.values, -self.values], 1).flatten(0, 1))
+
+
+class BlobModel:
+    """The blob moves by two pixels per unit of action, plus noise; it reads the position from the frame's colour."""
+
+    past_frames, action_dim, reads_simulator = 2, 4, False
+
+    def encode(self, context):
+        assert context.sim_state is None and context.actions.shape[1] == 1
+        colour = context.frames[:, -1].float()
+        weight = (colour[:, 0] - colour[:, 1]).clamp(min=0)
+        axis = torch.arange(SIZE) + 0.5
+        x, y = (weight.sum(1) * axis).sum(1), (weight.sum(2) * axis).sum(1)
+        return Positions(torch.stack([x, y], 1) / weight.sum((1, 2))[:, None])
+
+    def sample_noise(self, rows, steps, rng, *, downscale=1):
+        if rng is None:
+            return Positions(torch.zeros(rows, steps, 2))
+        return Positions(torch.randn(rows, steps, 2, generator=rng))
+
+    def rollout(self, state, actions, noise, *, downscale=1):
+        return Positions(state.values[:, None] + torch.cumsum(2 * actions[..., :2] + noise.values, 1))
+
+    def decode(self, rollout, steps=None):
+        paths = rollout.values if steps is None else rollout.values[:, steps]
+        return torch.stack([torch.stack([draw(position) for position in path]) for path in paths])
+
+
+class BlobWorld:
+    """The same blob as an environment."""
+
+    def __init__(self, position):
+        self.position = torch.tensor(position, dtype=torch.float32)
+
+    def observe(self):
+        image = (draw(self.position) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        return {"image": image}
+
+    def step(self, action):
+        self.position = self.position + 2 * torch.from_numpy(action[:2])
+        return self.observe(), 0.0, False, False, {"position": self.position.numpy().copy()}
+
+    def get_state(self):
+        raise AssertionError("only the oracle may read the simulator's state")
+
+
+STARTS, GOALS = [(3.0, 3.0), (12.0, 5.0), (8.0, 12.0)], [(11.0, 9.0), (4.0, 4.0), (8.0, 4.0)]
+CONFIG = ControlConfig(steps=7, replan_every=2, downscale=1)
+
+
+def problem(rows=range(3)):
+    worlds = [BlobWorld(STARTS[row]) for row in rows]
+    goals = np.stack([BlobWorld(GOALS[row]).observe()["image"] for row in rows])
+    return Problem(worlds, [world.observe() for world in worlds], goals)
+
+
+def controller(config=CONFIG, seed=0, planner=None):
+    planner = planner or planners.build(planners.IcemConfig(horizon=4, samples=32))
+    return Controller(BlobModel(), planner, GoalImage(GoalImageConfig()), config, torch.Generator().manual_seed(seed))
+
+
+def test_control_brings_every_blob_to_its_goal_and_stays():
+    trajectory = run_episodes(problem(), controller())
+    for infos, goal in zip(trajectory.infos, GOALS, strict=True):
+        assert np.linalg.norm(infos[-1]["position"] - goal) < 0.7
+
+
+def test_shapes_of_what_happened():
+    trajectory = run_episodes(problem(), controller())
+    assert trajectory.frames.shape == (3, 8, SIZE, SIZE, 3)
+    assert trajectory.actions.shape == (3, 7, 4)
+    assert trajectory.imagined.shape == (3, 7, SIZE, SIZE, 3)
+    assert trajectory.plan_costs.shape == (4, 3) and len(trajectory.plan_seconds) == 4
+
+
+def test_what_a_perfect_model_imagined_is_what_happened():
+    trajectory = run_episodes(problem(), controller())
+    difference = trajectory.imagined.astype(int) - trajectory.frames[:, 1:].astype(int)
+    assert np.abs(difference).max() <= 12  # the model reads positions from rounded colours
+
+
+def test_the_same_seed_gives_the_same_episode():
+    first, second = (run_episodes(problem(), controller(seed=4)) for _ in range(2))
+    other = run_episodes(problem(), controller(seed=5))
+    assert np.array_equal(first.actions, second.actions)
+    assert not np.array_equal(first.actions, other.actions)
+
+
+def test_zero_actions_change_nothing():
+    trajectory = run_episodes(problem(), controller(planner=planners.build(planners.ZeroConfig(horizon=4))))
+    assert (trajectory.actions == 0).all()
+    assert (trajectory.frames == trajectory.frames[:, :1]).all()
+
+
+def score(config, plans, seed=0):
+    frames = torch.stack([torch.from_numpy(BlobWorld(p).observe()["image"]).permute(2, 0, 1) for p in STARTS])
+    context = Context(frames[:, None].expand(-1, 2, -1, -1, -1), torch.zeros(3, 1, 4))
+    goal = Goal(torch.stack([draw(torch.tensor(p)) for p in GOALS]))
+    model, rng = BlobModel(), torch.Generator().manual_seed(seed)
+    return make_score(model, model.encode(context), GoalImage(GoalImageConfig()), goal, config, rng)(plans)
+
+
+def plans(candidates=5):
+    return torch.rand(3, candidates, 4, 4, generator=torch.Generator().manual_seed(7)) * 2 - 1
+
+
+def test_the_limit_on_rows_bounds_memory_and_not_results():
+    whole = score(ControlConfig(downscale=1), plans())
+    for rows in (1, 5, 7, 10):
+        assert torch.allclose(score(ControlConfig(downscale=1, rows_per_call=rows), plans()), whole)
+
+
+def test_equal_candidates_face_equal_noise():
+    same = plans(1).expand(3, 5, 4, 4)
+    costs = score(ControlConfig(downscale=1, samples=3, temperature=1.0), same)
+    assert torch.allclose(costs, costs[:, :1].expand_as(costs))
+    assert not torch.allclose(costs, score(ControlConfig(downscale=1), same))
+
+
+def test_the_mean_over_many_samples_hardly_depends_on_the_seed():
+    few, many = (
+        torch.stack([score(ControlConfig(downscale=1, samples=k, temperature=0.3), plans(2), seed=s) for s in (0, 1)])
+        for k in (1, 64)
+    )
+    assert (many[0] - many[1]).abs().max() < 0.3 * (few[0] - few[1]).abs().max()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1; got 0"),
+        ({"replan_every": -1}, "replan_every must be at least 1; got -1"),
+        ({"temperature": -0.1}, "temperature must not be negative"),
+        ({"samples": 2}, "at temperature 0 are all equal"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        ControlConfig(**changes)

@@ -1,0 +1,133 @@
+"""Learning: the loss is what it says, a resumed run is the uninterrupted one, bad numbers stop it."""
+
+import pytest
+import torch
+
+from vfplan.learning import Learner, LearningConfig, beta_nll, corrupt
+from vfplan.models.base import Context
+from vfplan.models.prior import Gaussian
+from vfplan.models.videoflow import PriorConfig, VideoFlow, VideoFlowConfig
+
+MODEL = VideoFlowConfig(
+    image_size=8, action_dim=2, past_frames=2, flow_width=4, condition_dim=4,
+    priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))),
+)  # fmt: skip
+LEARNING = LearningConfig(steps=8, batch=(3, 5), warmup=2, imagined_steps=2)
+
+
+def learner(**changes):
+    torch.manual_seed(0)
+    config = LearningConfig(**{**vars(LEARNING), **changes})
+    return Learner(VideoFlow(MODEL), config, seed=0, device=torch.device("cpu"))
+
+
+def windows(step, length=5, rows=5):
+    rng = torch.Generator().manual_seed(step)
+    frames = torch.randint(0, 256, (rows, length, 3, 8, 8), generator=rng, dtype=torch.uint8)
+    return frames, torch.rand(rows, length - 1, 2, generator=rng) * 2 - 1
+
+
+def gaussian():
+    mean = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    log_std = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    return Gaussian(mean, log_std)
+
+
+def test_beta_zero_has_the_gradients_of_the_exact_likelihood():
+    prior, latent = gaussian(), torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    log_det = latent.flatten(1).sum(1)
+    exact = -(prior.log_prob(latent).flatten(1).sum(1) + log_det).sum()
+    expected = torch.autograd.grad(exact, (prior.mean, prior.log_std, latent), retain_graph=True)
+    found = torch.autograd.grad(beta_nll(prior, latent, log_det, 0.0).sum(), (prior.mean, prior.log_std, latent))
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other)
+
+
+def test_beta_one_gives_the_mean_the_gradient_of_the_squared_error():
+    prior, latent = gaussian(), torch.randn(4, 3, 2, 2, dtype=torch.float64)
+    loss = beta_nll(prior, latent, torch.zeros(4, dtype=torch.float64), 1.0).sum()
+    assert torch.allclose(torch.autograd.grad(loss, prior.mean)[0], prior.mean - latent)
+
+
+def test_the_flow_keeps_its_exact_gradient_for_any_beta():
+    latent = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    prior, zero = gaussian(), torch.zeros(4, dtype=torch.float64)
+    expected = torch.autograd.grad(-prior.log_prob(latent).sum(), latent)[0]
+    assert torch.allclose(torch.autograd.grad(beta_nll(prior, latent, zero, 0.5).sum(), latent)[0], expected)
+
+
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one():
+    whole = learner()
+    for step in range(8):
+        whole.step(*windows(step))
+    first = learner()
+    for step in range(5):
+        first.step(*windows(step))
+    second = learner()
+    second.load_state_dict(first.state_dict())
+    for step in range(5, 8):
+        second.step(*windows(step))
+    for name, value in whole.average.state_dict().items():
+        assert torch.equal(second.average.state_dict()[name], value), name
+
+
+def test_each_level_learns_and_so_does_the_average():
+    trained, fresh = learner(), learner()
+    for step in range(3):
+        trained.step(*windows(step))
+    for part in (trained.model, trained.averaged):
+        for level, prior in enumerate(part.priors):
+            before = fresh.model.priors[level].state_dict()
+            assert any(not torch.equal(value, before[name]) for name, value in prior.state_dict().items())
+
+
+def test_a_step_reports_bits_per_dim_as_the_weighted_mean_of_its_levels():
+    metrics = learner().step(*windows(0))
+    dims = [3 * 3 * 16, 3 * 16]
+    expected = (metrics["level_0"] * dims[0] + metrics["level_1"] * dims[1]) / sum(dims)
+    assert metrics["bits_per_dim"] == pytest.approx(expected)
+
+
+def test_a_gradient_that_is_not_finite_stops_before_any_update():
+    broken = learner()
+    broken.model.priors[1].net.head.bias.data[0] = torch.nan
+    before = {name: value.clone() for name, value in broken.model.state_dict().items()}
+    with pytest.raises(FloatingPointError, match="level 1 is not finite at step 0"):
+        broken.step(*windows(0))
+    for name, value in broken.model.state_dict().items():
+        assert torch.equal(value, before[name]) or value.isnan().any()
+
+
+def test_imagined_history_enters_only_after_its_share_of_the_steps():
+    early, never = learner(imagine_from=1.0), learner(imagined_steps=0)
+    for step in range(3):
+        frames, actions = windows(step)
+        assert early.step(frames, actions) == never.step(frames[:, :3], actions[:, :2])
+
+
+def test_corruption_has_the_promised_scale_and_spares_actions():
+    torch.manual_seed(0)
+    model = VideoFlow(MODEL)
+    frames, actions = windows(0, length=2, rows=400)
+    state = model.encode(Context(frames, actions))
+    noisy = corrupt(state, 0.1, torch.Generator().manual_seed(0))
+    assert torch.equal(noisy.actions, state.actions)
+    difference = (noisy.levels[1].latents - state.levels[1].latents).flatten(1)
+    # The std is uniform in [0, 0.1] per row: mean square 0.1^2 / 3.
+    assert difference.square().mean().item() == pytest.approx(0.01 / 3, rel=0.1)
+    assert difference.std(dim=1).max() < 0.13
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1; got 0"),
+        ({"batch": (0, 1)}, "at least 1 window per level"),
+        ({"batch": (1,)}, r"one number per level \(2\)"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive"),
+        ({"imagined_steps": -1}, "must not be negative"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        learner(**changes)
