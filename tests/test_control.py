@@ -14,12 +14,12 @@ from vfplan.models.base import Context
 SIZE = 16
 
 
-def draw(position):
-    """A red 2x2 blob at a position (2,) in pixels, anti-aliased, on grey: (3, SIZE, SIZE) float."""
-    axis = torch.arange(SIZE)
-    cover = [(1.0 - (axis + 0.5 - p).abs() / 2).clamp(0, 1) for p in position.tolist()]
-    blob = cover[1][:, None] * cover[0][None, :]
-    return torch.stack([0.7 + 0.3 * blob, 0.7 - 0.6 * blob, 0.7 - 0.6 * blob])
+def draw(positions):
+    """Red 2x2 blobs at positions (..., 2) in pixels, anti-aliased, on grey: (..., 3, SIZE, SIZE) float."""
+    centres = torch.arange(SIZE) + 0.5
+    cover = (1.0 - (centres - positions[..., None]).abs() / 2).clamp(0, 1)
+    blob = cover[..., 1, :, None] * cover[..., 0, None, :]
+    return torch.stack([0.7 + 0.3 * blob, 0.7 - 0.6 * blob, 0.7 - 0.6 * blob], dim=-3)
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ class BlobModel:
         return Positions(state.values[:, None] + torch.cumsum(2 * actions[..., :2] + noise.values, 1))
 
     def decode(self, rollout, steps=None):
-        paths = rollout.values if steps is None else rollout.values[:, steps]
-        return torch.stack([torch.stack([draw(position) for position in path]) for path in paths])
+        return draw(rollout.values if steps is None else rollout.values[:, steps])
 
 
 class BlobWorld:
@@ -136,7 +135,7 @@ def test_zero_actions_change_nothing():
 def score(config, plans, seed=0):
     frames = torch.stack([torch.from_numpy(BlobWorld(p).observe()["image"]).permute(2, 0, 1) for p in STARTS])
     context = Context(frames[:, None].expand(-1, 2, -1, -1, -1), torch.zeros(3, 1, 4))
-    goal = Goal(torch.stack([draw(torch.tensor(p)) for p in GOALS]))
+    goal = Goal(draw(torch.tensor(GOALS)))
     model, rng = BlobModel(), torch.Generator().manual_seed(seed)
     return make_score(model, model.encode(context), GoalImage(GoalImageConfig()), goal, config, rng)(plans)
 

@@ -1,5 +1,7 @@
 """Costs: zero at the goal, blind to the hand, descending towards the goal."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -42,7 +44,7 @@ def test_goal_image_does_not_count_a_grey_hand_and_pixel_does():
 def test_the_blur_pyramid_descends_all_the_way_to_the_goal():
     goal = image((2, 7))
     costs = [cost_of(GoalImage(GoalImageConfig()), image((column, 7)), goal) for column in range(2, 14)]
-    assert all(near < far for near, far in zip(costs[:-1], costs[1:], strict=True))
+    assert all(near < far for near, far in itertools.pairwise(costs))
     sharp = GoalImage(GoalImageConfig(blurs=(0.0,)))
     plateau = [cost_of(sharp, image((column, 7)), goal) for column in range(5, 14)]
     assert max(plateau) - min(plateau) < 1e-6  # without blur there is nothing to descend

@@ -35,6 +35,7 @@ def run(config: PlanConfig) -> None:
     device = resolve_device(config.device)
     tasks = _tasks(config)
     model, sha256 = _model(config, device)
+    _check_scale(model, config.control.downscale, config.env.image_size)
     proprioception = Proprioception.from_description(_described(config.env))
     results: list[TaskResult] = []
     clips: list[tuple[TaskSet, Trajectory]] = []
@@ -94,6 +95,15 @@ def _model(config: PlanConfig, device: torch.device) -> tuple[WorldModel, str | 
             )
     checkpoint.model.set_compute_dtype(network_dtype(config.precision, device))
     return checkpoint.model, checkpoint.sha256
+
+
+def _check_scale(model: WorldModel, downscale: int, image_size: int) -> None:
+    try:
+        model.sample_noise(1, 1, None, downscale=downscale)
+    except ValueError as error:
+        raise UserError(f"control.{error}") from error
+    if image_size % downscale:
+        raise UserError(f"control.downscale must divide the image size {image_size}; got {downscale}")
 
 
 def _problem(part: TaskSet, config: PlanConfig, proprioception: Proprioception) -> Problem:

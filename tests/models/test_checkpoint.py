@@ -46,7 +46,7 @@ def test_a_flipped_bit_is_noticed(folder):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(UserError, match="corrupt checkpoint .*SHA-256"):
+    with pytest.raises(UserError, match=r"corrupt checkpoint .*SHA-256"):
         load_checkpoint(folder)
 
 

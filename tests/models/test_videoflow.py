@@ -153,7 +153,7 @@ def test_gaussian_density_integrates_to_one():
 
 
 def test_bits_per_dim_approach_a_known_entropy_from_above():
-    """Frames whose brightness is set by the action, with sensor noise: the entropy per dimension is that of the noise."""
+    """Frames whose brightness the action sets, with sensor noise: the entropy per dimension is that of the noise."""
     spread, shift = 12.0, 60.0
     levels = torch.arange(-400, 401, dtype=torch.float64)
     normal = torch.distributions.Normal(0.0, spread)

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import planners
+from tests.no_waiting import NoWaiting
 
 CONFIGS = [
     planners.IcemConfig(2, 5, samples=16, elites=4),
@@ -13,32 +13,7 @@ CONFIGS = [
     planners.RandomConfig(2, 5, samples=16),
     planners.ZeroConfig(2, 5),
 ]
-# Each makes the host wait: reading a number, a shape that depends on values, a copy from host memory.
-WAITING = {
-    "aten::_local_scalar_dense",
-    "aten::item",
-    "aten::is_nonzero",
-    "aten::equal",
-    "aten::nonzero",
-    "aten::masked_select",
-    "aten::_unique2",
-    "aten::lift_fresh",
-}
 every_config = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
-
-
-class NoWaiting(TorchDispatchMode):
-    """Fails at every operation that would make the host wait for an accelerator."""
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func._schema.name
-        if name in WAITING:
-            raise AssertionError(f"{name} waits for the device")
-        if name == "aten::index" and any(i is not None and i.dtype == torch.bool for i in args[1]):
-            raise AssertionError("indexing by a mask waits for the device")
-        if name in {"aten::_to_copy", "aten::copy_"} and "device" in (kwargs or {}):
-            raise AssertionError(f"{name} changes device")
-        return func(*args, **(kwargs or {}))
 
 
 def quadratic(plans):

@@ -1,0 +1,227 @@
+"""The commands, one after the other, as a user runs them; and what they say to wrong input."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vfplan.collect import main as collect
+from vfplan.evaluate import main as evaluate
+from vfplan.models.checkpoint import load_checkpoint
+from vfplan.plan import main as plan
+from vfplan.train import main as train
+
+TINY = [
+    "model.priors=[{widths:[4],blocks:[1]},{widths:[4],blocks:[1]},{widths:[4,8],blocks:[1,1]}]",
+    "model.flow_width=4",
+    "model.condition_dim=4",
+    "learning.batch=[2,2,4]",
+    "learning.steps=4",
+    "learning.warmup=2",
+    "validation_episodes=3",
+    "validate_every=2",
+    "save_every=2",
+    "log_every=1",
+    "device=cpu",
+]
+QUICK = [
+    "num_tasks=2",
+    "control.steps=4",
+    "planner.samples=4",
+    "planner.elites=2",
+    "planner.iterations=2",
+    "device=cpu",
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "push"
+    collect(["env=push", "episodes=8", f"out={folder}", "workers=1"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "push"
+    train([f"data={store}", f"run_dir={folder}", *TINY])
+    return folder
+
+
+def refused(capsys, main, arguments):
+    """The one line on stderr with which a command refuses; nothing else may have been printed there."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("error: ")
+    return lines[0]
+
+
+def metrics(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_training_leaves_metrics_a_picture_a_state_and_a_checkpoint(run):
+    rows = metrics(run)
+    assert [row["step"] for row in rows if "bits_per_dim" in row] == [1, 2, 3, 4]
+    assert [row["step"] for row in rows if "validation/bits_per_dim" in row] == [2, 4]
+    assert (run / "validation.png").stat().st_size > 1000 and (run / "state.pt").is_file()
+    checkpoint = load_checkpoint(run / "checkpoint")
+    assert checkpoint.environment["name"] == "push"
+    assert checkpoint.training["steps"] == 4 and checkpoint.training["data"]["episodes"] == 8
+
+
+def test_the_same_command_goes_on_where_training_stopped(store, run, tmp_path, monkeypatch):
+    import vfplan.training
+
+    stops = iter([False, False, True])
+    with monkeypatch.context() as patch:
+        patch.setattr(vfplan.training, "_stop_on_signal", lambda: _Stop(stops))
+        with pytest.raises(SystemExit) as caught:
+            train([f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY])
+    assert caught.value.code == 143
+    train([f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY])
+    assert [row["step"] for row in metrics(tmp_path / "run") if "bits_per_dim" in row] == [1, 2, 3, 4]
+    resumed, whole = load_checkpoint(tmp_path / "run" / "checkpoint"), load_checkpoint(run / "checkpoint")
+    assert resumed.sha256 == whole.sha256
+
+
+class _Stop:
+    def __init__(self, answers):
+        self.answers = answers
+
+    def __enter__(self):
+        return lambda: next(self.answers)
+
+    def __exit__(self, *exception):
+        return False
+
+
+def test_a_run_of_other_settings_is_not_resumed(store, run, capsys):
+    message = refused(capsys, train, [f"data={store}", f"run_dir={run}", *TINY, "learning.beta=0.25"])
+    assert "holds a run with learning=" in message
+
+
+def test_evaluation_reports_exact_bits_with_intervals(store, run, tmp_path):
+    evaluate([f"checkpoint={run / 'checkpoint'}", f"data={store}", f"run_dir={tmp_path / 'out'}", "device=cpu"])
+    report = json.loads((tmp_path / "out" / "likelihood.json").read_text())
+    assert report["num_episodes"] == 3  # only the validation episodes of the training store
+    assert report["bound"] == "dequantised" and report["num_dequantisation_samples"] == 1
+    for key in ("bits_per_dim", "bits_per_dim_shuffled_actions"):
+        assert report[key]["low"] <= report[key]["mean"] <= report[key]["high"]
+    steps = np.mean([step["mean"] for step in report["per_step"]])
+    levels = sum(level["mean"] for level in report["per_level"])
+    assert report["bits_per_dim"]["mean"] == pytest.approx(steps, rel=1e-5) == pytest.approx(levels, rel=1e-5)
+    assert (tmp_path / "out" / "likelihood.png").stat().st_size > 1000
+
+
+def test_planning_with_a_trained_model_writes_results_and_a_gif(run, tmp_path):
+    plan(["env=push", f"checkpoint={run / 'checkpoint'}", f"run_dir={tmp_path / 'out'}", *QUICK])
+    report = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert report["num_tasks"] == 2 and len(report["tasks"]) == 2
+    for key in ("solved_5cm", "solved_3cm"):
+        assert report[key]["low"] <= report[key]["rate"] <= report[key]["high"]
+    assert report["distance_cm"]["start_median"] > 10 and report["seconds_per_plan"] > 0
+    assert report["checkpoint_sha256"] == load_checkpoint(run / "checkpoint").sha256
+    assert len(report["tasks_sha256"]) == 64
+    assert (tmp_path / "out" / "episodes.gif").stat().st_size > 1000
+    assert (tmp_path / "out" / "config.json").is_file()
+
+
+def test_planning_twice_gives_the_same_result(run, tmp_path):
+    rows = []
+    for name in ("a", "b"):
+        plan(["env=push", f"checkpoint={run / 'checkpoint'}", f"run_dir={tmp_path / name}", *QUICK, "gif=false"])
+        report = json.loads((tmp_path / name / "results.json").read_text())
+        rows.append([task["final_cm"] for task in report["tasks"]])
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("planner", ["random", "zero"])
+def test_baselines_run_through_the_same_command(planner, tmp_path):
+    plan([f"planner={planner}", "model=oracle", "num_tasks=2", "gif=false", f"run_dir={tmp_path / 'out'}"])
+    report = json.loads((tmp_path / "out" / "results.json").read_text())
+    if planner == "zero":
+        assert all(task["final_cm"] == pytest.approx(task["start_cm"], abs=0.5) for task in report["tasks"])
+
+
+def test_the_simulator_as_model_solves_a_task(tmp_path):
+    quick = ["planner.samples=24", "planner.elites=6", "control.replan_every=3"]
+    plan(["model=oracle", "tasks=dev", "num_tasks=1", "gif=false", f"run_dir={tmp_path / 'out'}", *quick])
+    report = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert report["tasks"][0]["solved_5cm"] and report["checkpoint_sha256"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["env=pusch"], ["env 'pusch'", "did you mean 'push'", "push_bair"]),
+        (["planner=icm"], ["planner 'icm'", "did you mean 'icem'", "random, zero"]),
+        (["model=dreamer"], ["model", "dreamer", "oracle"]),
+        (["cost=pixle"], ["did you mean 'pixel'"]),
+        (["planner.horizon=-1"], ["horizon must be at least 1, got -1"]),
+        (["planner.elites=64"], ["elites must be between 1 and samples=", "got 64"]),
+        (["planner.smaples=64"], ["did you mean 'planner.samples'"]),
+        (["num_tasks=-1"], ["num_tasks must be 0 (all) or more; got -1"]),
+        (["num_tasks=1000"], ["num_tasks=1000", "has 200 tasks"]),
+        (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
+        (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),
+        (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
+        (["env=push_slip", "model=oracle"], ["no task set push_slip_benchmark", "push_benchmark"]),
+        (["control.downscale=3"], ["downscale", "3"]),
+    ],
+)
+def test_wrong_input_to_plan_is_refused_in_one_line_and_nothing_is_written(arguments, words, tmp_path, capsys, run):
+    given = [f"run_dir={tmp_path / 'out'}", "device=cpu"]
+    if not any(argument.startswith(("checkpoint=", "model=")) for argument in arguments):
+        given.append(f"checkpoint={run / 'checkpoint'}")
+    message = refused(capsys, plan, [*arguments, *given])
+    for word in words:
+        assert word in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_of_another_environment_or_image_size_is_refused(run, tmp_path, capsys):
+    given = [f"checkpoint={run / 'checkpoint'}", f"run_dir={tmp_path / 'out'}"]
+    assert "was trained on name=push, but env=push_bair" in refused(capsys, plan, ["env=push_bair", *given])
+    assert "image_size=64" in refused(capsys, plan, ["env=push", "env.image_size=32", *given])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_corrupt_checkpoint_is_refused(run, tmp_path, capsys):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_bytes((run / "checkpoint" / "config.json").read_bytes())
+    (broken / "model.safetensors").write_bytes((run / "checkpoint" / "model.safetensors").read_bytes()[:-7])
+    for main, more in ((plan, []), (evaluate, [f"data={run}"])):
+        message = refused(capsys, main, [f"checkpoint={broken}", f"run_dir={tmp_path / 'out'}", *more])
+        assert "corrupt checkpoint" in message or "meta.json" in message
+
+
+@pytest.mark.parametrize("main", [train, evaluate])
+def test_an_empty_or_foreign_data_folder_is_refused(main, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "notes.txt").write_text("hello")
+    for name, words in (("empty", "is empty"), ("foreign", "holds no meta.json"), ("absent", "no folder")):
+        message = refused(capsys, main, [f"data={tmp_path / name}", f"run_dir={tmp_path / 'out'}"])
+        assert words in message and "vfplan.collect" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_training_needs_more_episodes_than_it_validates_on(store, tmp_path, capsys):
+    given = [f"data={store}", f"run_dir={tmp_path / 'out'}", *TINY, "validation_episodes=8"]
+    assert "has 8 episodes; validation_episodes=8 leaves none" in refused(capsys, train, given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_model_takes_image_size_and_action_width_from_the_data(run):
+    config = load_checkpoint(run / "checkpoint").model.config
+    assert (config.image_size, config.action_dim) == (64, 4)
+
+
+def test_every_command_prints_the_next_one(store, run, tmp_path, capsys):
+    evaluate([f"checkpoint={run / 'checkpoint'}", f"data={store}", f"run_dir={tmp_path / 'out'}", "device=cpu"])
+    assert f"next: python -m vfplan.plan env=push checkpoint={run / 'checkpoint'}" in capsys.readouterr().out

@@ -1,0 +1,47 @@
+"""Rollout error: 0 for a perfect model, 1 for one that copies."""
+
+import torch
+
+from vfplan.imagination import area_average, relative_error
+from vfplan.pixels import unit_from_frames
+
+FRAMES = torch.randint(0, 256, (4, 6, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+ACTIONS = torch.zeros(4, 5, 1)
+
+
+class Recorded:
+    """Imagines what it was given."""
+
+    past_frames, action_dim, reads_simulator = 2, 1, False
+
+    def __init__(self, future):
+        self.future = future
+
+    def encode(self, context):
+        return None
+
+    def sample_noise(self, rows, steps, rng, *, downscale=1):
+        return None
+
+    def rollout(self, state, actions, noise, *, downscale=1):
+        return area_average(self.future, downscale)
+
+    def decode(self, rollout, steps=None):
+        return rollout
+
+
+def test_a_perfect_model_has_no_error():
+    perfect = Recorded(unit_from_frames(FRAMES[:, 2:]))
+    assert torch.allclose(relative_error(perfect, FRAMES, ACTIONS, downscale=2), torch.zeros(4), atol=1e-9)
+
+
+def test_copying_the_last_known_frame_has_error_one():
+    copying = Recorded(unit_from_frames(FRAMES[:, 1:2]).expand(-1, 4, -1, -1, -1))
+    assert torch.allclose(relative_error(copying, FRAMES, ACTIONS, downscale=2), torch.ones(4))
+
+
+def test_area_average_keeps_the_mean_and_equals_pooling():
+    images = torch.rand(2, 5, 3, 8, 8)
+    averaged = area_average(images, 4)
+    assert averaged.shape == (2, 5, 3, 2, 2)
+    assert torch.allclose(averaged.flatten(0, 1), torch.nn.functional.avg_pool2d(images.flatten(0, 1), 4))
