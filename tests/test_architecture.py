@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("vfplan", "envs", "planners", "configs")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")}
+COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train"}
+# What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
+RUNNERS = {"vfplan.closed_loop": "plan", "vfplan.training": "train", "vfplan.offline": "evaluate"}
 OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 
@@ -90,12 +92,12 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
         name = module_name(path)
         if any(under(found, "vfplan.config") for found in imports(path)):
             assert name in {f"vfplan.{command}" for command in COMMANDS}, f"{name} imports vfplan.config"
-        for command in COMMANDS:
+        for command in COMMANDS - {RUNNERS.get(name)}:
             assert not any(under(found, f"vfplan.{command}") for found in imports(path)), f"{name} imports a command"
 
 
 def test_only_control_and_commands_join_models_and_planners():
-    joined = {"vfplan.control"} | {f"vfplan.{command}" for command in COMMANDS}
+    joined = {"vfplan.control", "vfplan.closed_loop"} | {f"vfplan.{command}" for command in COMMANDS}
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))
         planners = any(under(found, "planners") for found in imports(path))

@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 
 import vfplan.config
-from vfplan.config import CONFIG_FOLDER, command, resolve_device
+from vfplan.config import CONFIG_FOLDER, command
+from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.schema import from_mapping
 

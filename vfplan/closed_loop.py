@@ -15,8 +15,8 @@ from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.tasks import TaskSet
 from vfplan import costs
-from vfplan.config import resolve_device
 from vfplan.control import Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
 from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint

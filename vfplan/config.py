@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -33,9 +33,6 @@ from omegaconf.errors import OmegaConfBaseException
 import configs
 from vfplan.errors import UserError
 from vfplan.schema import Registry, from_mapping, unknown_message
-
-if TYPE_CHECKING:
-    import torch
 
 C = TypeVar("C")
 
@@ -65,20 +62,6 @@ def command(
         folder: where in `configs/` the file `NAME.yaml` and its groups are; commands of one folder share its groups.
     """
     return Command(body, schema, name, help, dict(sections or {}), folder)
-
-
-def resolve_device(name: str) -> "torch.device":
-    """The device for `auto`, `cpu`, `cuda` or `cuda:N`; auto takes CUDA where there is one. Raises UserError."""
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise UserError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}")
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"device={name} asked for, but sees {torch.cuda.device_count()} CUDA devices; use device=cpu")
-    return device
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from vfplan.config import resolve_device
 from vfplan.data.store import EpisodeStore
+from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.imagination import relative_error
 from vfplan.likelihood import Bits, bits_per_dim, shuffled_actions

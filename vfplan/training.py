@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from vfplan.config import resolve_device
 from vfplan.data.store import EpisodeStore
 from vfplan.data.windows import WindowSampler
+from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.learning import Learner
 from vfplan.models.build import build_model
