@@ -29,7 +29,7 @@ class ControlConfig:
 
     steps: int = 30
     """Actions per episode."""
-    replan_every: int = 2
+    replan_every: int = 3
     """Actions executed before planning again."""
     downscale: int = 4
     """Plans are scored on images of the frame size divided by this."""
