@@ -16,9 +16,9 @@ from planners.search import PlannerConfig, SearchPlanner, require
 class CEMConfig(PlannerConfig):
     """Settings of the cross-entropy method; stds are in units of the action, whose range is [-1, 1]."""
 
-    samples: int = 48  # N, plans scored per iteration
+    samples: int = 32  # N, plans scored per iteration
     iterations: int = 3
-    elites: int = 8  # plans the Gaussian is fitted to
+    elites: int = 6  # plans the Gaussian is fitted to
     init_std: float = 0.6  # of a cold start, and again after every shift
     min_std: float = 0.05  # keeps the search alive when the elites agree
     momentum: float = 0.1  # weight of the old mean and std in a refit

@@ -22,6 +22,11 @@ def draw(positions):
     return torch.stack([0.7 + 0.3 * blob, 0.7 - 0.6 * blob, 0.7 - 0.6 * blob], dim=-3)
 
 
+def moved(position, action):
+    """Two pixels per unit of action; walls keep the blob in the image."""
+    return (position + 2 * action).clamp(1, SIZE - 1)
+
+
 @dataclass(frozen=True)
 class Positions:
     """Rows (B, 2) of blob positions; also the noise (B, T, 2) and the rollout (B, T, 2) of the model below."""
@@ -60,7 +65,11 @@ class BlobModel:
         return Positions(torch.randn(rows, steps, 2, generator=rng))
 
     def rollout(self, state, actions, noise, *, downscale=1):
-        return Positions(state.values[:, None] + torch.cumsum(2 * actions[..., :2] + noise.values, 1))
+        position, path = state.values, []
+        for step in range(actions.shape[1]):
+            position = moved(position, actions[:, step, :2]) + noise.values[:, step]
+            path.append(position)
+        return Positions(torch.stack(path, 1))
 
     def decode(self, rollout, steps=None):
         return draw(rollout.values if steps is None else rollout.values[:, steps])
@@ -77,7 +86,7 @@ class BlobWorld:
         return {"image": image}
 
     def step(self, action):
-        self.position = self.position + 2 * torch.from_numpy(action[:2])
+        self.position = moved(self.position, torch.from_numpy(action[:2]))
         return self.observe(), 0.0, False, False, {"position": self.position.numpy().copy()}
 
     def get_state(self):
@@ -102,7 +111,7 @@ def controller(config=CONFIG, seed=0, planner=None):
 def test_control_brings_every_blob_to_its_goal_and_stays():
     trajectory = run_episodes(problem(), controller())
     for infos, goal in zip(trajectory.infos, GOALS, strict=True):
-        assert np.linalg.norm(infos[-1]["position"] - goal) < 0.7
+        assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0  # half the width of the blob
 
 
 def test_shapes_of_what_happened():
