@@ -147,7 +147,8 @@ def read_metrics(path: str | Path) -> list[dict[str, Any]]:
 def provenance() -> dict[str, Any]:
     """The command line, commit (None outside a checkout), package versions, Python and UTC time of this process."""
     return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        # What Hydra is told behind the scenes is no part of the command line.
+        "command": [Path(sys.argv[0]).name, *(word for word in sys.argv[1:] if not word.startswith("hydra"))],
         "commit": git_commit(),
         "python": sys.version.split()[0],
         "versions": package_versions(),
