@@ -19,7 +19,7 @@ SMALL = ["env.image_size=16", "env.length=4", "shard_episodes=4", "seed=3"]
 
 
 def run(out, *arguments):
-    main([*SMALL, f"out={out}", *arguments])
+    main([*SMALL, f"out={out}", f"run_dir={out.parent / 'record'}", *arguments])
     return EpisodeStore.open(out)
 
 

@@ -37,7 +37,7 @@ QUICK = [
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "push"
-    collect(["env=push", "episodes=8", f"out={folder}", "workers=1"])
+    collect(["env=push", "episodes=8", f"out={folder}", "workers=1", f"run_dir={folder.parent / 'record'}"])
     return folder
 
 

@@ -61,6 +61,7 @@ def run(config: PlanConfig) -> None:
         _write_clip(folder.file("episodes.gif"), part, trajectory, config)
     written = ["results.json", "config.json"] + (["episodes.gif"] if clips else [])
     print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
+    print(f"next: python -m vfplan.plan env={config.env.name} num_tasks=0 model=oracle  # the simulator as the model")
 
 
 def _tasks(config: PlanConfig) -> TaskSet:

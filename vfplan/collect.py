@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tqdm import tqdm
 
@@ -18,7 +18,7 @@ from vfplan.data.episode import Episode
 from vfplan.data.store import FORMAT_VERSION, ShardRecord, StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
 from vfplan.errors import UserError
-from vfplan.rundir import package_versions
+from vfplan.rundir import RunDir, package_versions
 from vfplan.workers import Report, run_units
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class CollectConfig:
     workers: int = 0
     seed: int = 0
     shard_episodes: int = 128
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    run_dir: str = ""
 
     def __post_init__(self) -> None:
         for name, least in {"episodes": 1, "workers": 0, "seed": 0, "shard_episodes": 1}.items():
@@ -87,6 +89,14 @@ def collect(config: CollectConfig) -> None:
     if todo:
         speed = num_frames / seconds
         print(f"collected now: {num_frames} frames in {seconds:.1f} s, {speed:.0f} frames/s, {workers} workers")
+        summary = {
+            "store": path,
+            "frames": num_frames,
+            "seconds": seconds,
+            "frames_per_second": speed,
+            "workers": workers,
+        }
+        print(f"wrote {RunDir(config.run_dir, config).write_json('collect.json', summary)}")
     print(f"next: python -m vfplan.train data={path}")
 
 
