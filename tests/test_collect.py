@@ -62,8 +62,9 @@ def test_the_end_tells_what_was_written_and_what_comes_next(expected, capsys):
 
 def start(out, *arguments, before=()):
     root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", f"run_dir={out.parent / 'record'}"]
     return subprocess.Popen(
-        [*before, sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", f"run_dir={out.parent / 'record'}", *arguments],
+        [*before, *command, *arguments],
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
