@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 def run(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
     device = resolve_device(config.device)
-    tasks = _tasks(config)
-    model, sha256 = _model(config, device)
+    folder = RunDir(config.run_dir, config)
+    tasks, description = _tasks(config), _described(config.env)
+    model, sha256 = _model(config, description, device)
     _check_scale(model, config.control.downscale, config.env.image_size)
-    proprioception = Proprioception.from_description(_described(config.env))
+    proprioception = Proprioception.from_description(description)
     results: list[TaskResult] = []
     clips: list[tuple[TaskSet, Trajectory]] = []
     with tqdm(total=len(tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
@@ -53,7 +54,6 @@ def run(config: PlanConfig) -> None:
                 clips.append((part, trajectory))
             for result in results[first:]:
                 bar.write(result.line())
-    folder = RunDir(config.run_dir, config)
     report = summary(results, checkpoint_sha256=sha256, tasks_sha256=tasks.sha256, model=config.model)
     folder.write_json("results.json", report)
     print("\n".join(summary_lines(report)))
@@ -74,20 +74,20 @@ def _tasks(config: PlanConfig) -> TaskSet:
     return tasks.select(range(config.num_tasks or len(tasks)))
 
 
-def _described(env: PushConfig) -> dict[str, object]:
+def _described(env: PushConfig) -> dict[str, Any]:
     shell = PushEnv(env)
     description = shell.description()
     shell.close()
     return description
 
 
-def _model(config: PlanConfig, device: torch.device) -> tuple[WorldModel, str | None]:
-    """The world model and the hash of its weights; only those rows of the table have one that use it."""
+def _model(config: PlanConfig, wanted: dict[str, Any], device: torch.device) -> tuple[WorldModel, str | None]:
+    """The world model, checked against the description `wanted` of the environment, and the hash of its weights."""
     if config.model == "oracle":
         return SimulatorOracle(config.env, device=device), None
     folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(config.env.name)
     checkpoint = load_checkpoint(folder, device)
-    trained, wanted = checkpoint.environment, _described(config.env)
+    trained = checkpoint.environment
     for key in ("name", "image_size", "renderer", "action_scale"):
         if trained.get(key) != wanted[key]:
             raise UserError(

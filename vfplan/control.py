@@ -248,7 +248,7 @@ def _context(
     past, count = model.past_frames, len(problem.environments)
     missing = max(0, past - len(frames))
     window = [frames[0]] * missing + frames[len(frames) - (past - missing) :]
-    taken = np.zeros((count, past - 1, model.action_dim), np.float32)
+    taken = np.zeros((count, past - 1, controller.planner.action_dim), np.float32)
     for slot, action in enumerate(actions[len(actions) - (past - 1 - missing) :] if past - 1 > missing else []):
         taken[:, missing + slot] = action
     images = torch.from_numpy(np.stack(window, axis=1)).permute(0, 1, 4, 2, 3).to(device)

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vfplan.models.base import Context
+from vfplan.models.latents import VideoFlowState
 from vfplan.models.prior import Gaussian
-from vfplan.models.videoflow import LevelMemory, VideoFlow, VideoFlowState
+from vfplan.models.videoflow import VideoFlow
 from vfplan.pixels import dequantise
 
 
@@ -189,13 +190,10 @@ class Learner:
         noise = self.model.sample_noise(rows, max(1, steps), rng, downscale=2**self.model.top).levels[-1]
         assert noise is not None
         temperature = (torch.arange(rows, device=self.device) % 2).view(-1, 1, 1, 1)
+        unused = [None] * self.model.top
         for step in range(steps):
-            prior = self.model.prior(self.model.top, state, actions[:, step], None)
-            memory = state.levels[self.model.top]
-            assert memory is not None
-            memory = memory.push(prior.transform(temperature * noise[:, step]), None)
-            carried = torch.cat([state.actions, actions[:, step, None]], dim=1)[:, 1:]
-            state = VideoFlowState((*state.levels[:-1], memory), carried)
+            drawn = [*unused, temperature * noise[:, step]]
+            _, state = self.model.step(state, actions[:, step], drawn, finest=self.model.top)
         return state
 
 
@@ -207,10 +205,5 @@ def corrupt(state: VideoFlowState, scale: float, rng: torch.Generator) -> VideoF
         std = scale * torch.rand(shape, generator=rng, device=memory.device)
         return memory + std * torch.randn(memory.shape, generator=rng, device=memory.device)
 
-    levels = tuple(
-        None
-        if level is None
-        else LevelMemory(noisy(level.latents), None if level.coarse is None else noisy(level.coarse))
-        for level in state.levels
-    )
+    levels = tuple(None if level is None else level.map(noisy) for level in state.levels)
     return VideoFlowState(levels, state.actions)

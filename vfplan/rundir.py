@@ -100,6 +100,7 @@ class RunDir:
     def __init__(self, path: str | Path, config: Any) -> None:
         self.path = Path(path)
         self._config = config
+        self._provenance = provenance()  # now: the checkout may have moved on by the first write
         self._ready = False
 
     def file(self, name: str) -> Path:
@@ -107,7 +108,7 @@ class RunDir:
         if not self._ready:
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.path / "config.json", self._config)
-            write_json(self.path / "provenance.json", provenance())
+            write_json(self.path / "provenance.json", self._provenance)
             self._ready = True
         return self.path / name
 

@@ -85,7 +85,7 @@ def test_noise_of_a_frame_gives_back_the_frame(model):
 
 
 def _encode_images(model, images, past_actions):
-    from vfplan.models.videoflow import LevelMemory, VideoFlowState
+    from vfplan.models.latents import LevelMemory, VideoFlowState
 
     memories = []
     for level in range(model.top + 1):
@@ -102,6 +102,12 @@ def test_log_prob_is_the_sum_over_levels_with_the_constant_of_dequantisation(mod
     assert found.per_frame.shape == (2, 3) and found.per_level.shape == (2, 3, 3)
     assert torch.allclose(found.per_frame, found.per_level.sum(2), rtol=1e-5)
     assert sum(model.level_dims(level) for level in range(3)) == 3 * SIZE * SIZE
+
+
+def test_likelihoods_refuse_reduced_precision(model):
+    model.set_compute_dtype(torch.bfloat16)
+    with pytest.raises(ValueError, match="float32 only"):
+        model.log_prob(context(1), actions(1, 1), context(1).frames[:, :1], torch.Generator())
 
 
 def test_coarse_rollouts_are_the_area_average_of_the_full_one_under_the_same_noise(model):

@@ -9,7 +9,7 @@ alone is the exact marginal of the model over thumbnails.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from vfplan.flows import Level
 from vfplan.models.base import Context, LogProb
+from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
 from vfplan.models.prior import Gaussian, LevelPrior
 from vfplan.pixels import LOG_LEVELS, dequantise, to_unit
 
@@ -56,79 +57,6 @@ class VideoFlowConfig:
             raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
         if len(self.priors) < 1 or self.image_size % 2 ** (len(self.priors) - 1):
             raise ValueError(f"image_size={self.image_size} cannot be halved for {len(self.priors)} levels")
-
-
-@dataclass(frozen=True)
-class LevelMemory:
-    """What one level remembers of the last P frames."""
-
-    latents: Tensor
-    """z (B, P, c, y, x), newest last."""
-    coarse: Tensor | None
-    """The coarser images (B, P, C, y, x) that the latents refine; None at the top."""
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> LevelMemory:
-        """The memory with `function` applied to its tensors."""
-        return LevelMemory(function(self.latents), None if self.coarse is None else function(self.coarse))
-
-    def push(self, latent: Tensor, coarse: Tensor | None) -> LevelMemory:
-        """The memory one frame later, the oldest frame forgotten."""
-        latents = torch.cat([self.latents[:, 1:], latent[:, None]], dim=1)
-        if self.coarse is None or coarse is None:
-            return LevelMemory(latents, None)
-        return LevelMemory(latents, torch.cat([self.coarse[:, 1:], coarse[:, None]], dim=1))
-
-
-@dataclass(frozen=True)
-class VideoFlowState:
-    """Memory of the last P frames, level by level, finest first."""
-
-    levels: tuple[LevelMemory | None, ...]
-    """None where a level was not encoded."""
-    actions: Tensor
-    """(B, P - 1, A)."""
-
-    def repeat(self, copies: int) -> VideoFlowState:
-        """Each row `copies` times, adjacent."""
-        return self._map(lambda rows: rows.repeat_interleave(copies, 0))
-
-    def take(self, rows: Tensor | slice) -> VideoFlowState:
-        """The chosen rows."""
-        return self._map(lambda tensor: tensor[rows])
-
-    def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowState:
-        levels = tuple(None if level is None else level.map(function) for level in self.levels)
-        return VideoFlowState(levels, function(self.actions))
-
-
-@dataclass(frozen=True)
-class VideoFlowNoise:
-    """Standard-normal noise (B, T, c, y, x) per level, finest first; None where a level is not rolled out."""
-
-    levels: tuple[Tensor | None, ...]
-
-    def scaled(self, temperature: float) -> VideoFlowNoise:
-        """The noise at another temperature: every standard deviation times `temperature`."""
-        return self._map(lambda level: temperature * level)
-
-    def antithetic(self) -> VideoFlowNoise:
-        """Rows (2B, ...) in which row 2i is row i of this noise and row 2i + 1 its negative."""
-        return self._map(lambda level: torch.stack([level, -level], dim=1).flatten(0, 1))
-
-    def take(self, rows: Tensor | slice) -> VideoFlowNoise:
-        """The chosen rows."""
-        return self._map(lambda level: level[rows])
-
-    def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowNoise:
-        return VideoFlowNoise(tuple(None if level is None else function(level) for level in self.levels))
-
-
-@dataclass(frozen=True)
-class VideoFlowRollout:
-    """Imagined images (B, T, C, y, x) of one scale, not clamped, with pixels scaled by `gain`."""
-
-    images: Tensor
-    gain: float
 
 
 class VideoFlow(nn.Module):
@@ -224,20 +152,29 @@ class VideoFlow(nn.Module):
         finest = self._finest_level(downscale)
         frames = []
         for step in range(actions.shape[1]):
-            image: Tensor | None = None
-            memories = list(state.levels)
-            for level in range(self.top, finest - 1, -1):
-                prior = self.prior(level, state, actions[:, step], image)
-                level_noise = noise.levels[level]
-                if level_noise is None:
-                    raise ValueError(f"the noise was drawn without level {level}, which downscale={downscale} needs")
-                latent = prior.transform(level_noise[:, step])
-                memories[level] = memories[level].push(latent, image)  # type: ignore[union-attr]
-                image = latent if image is None else self.levels[level].inverse(latent, image)  # type: ignore[operator]
-            assert image is not None
+            drawn = [None if level is None else level[:, step] for level in noise.levels]
+            image, state = self.step(state, actions[:, step], drawn, finest=finest)
             frames.append(image)
-            state = VideoFlowState(tuple(memories), torch.cat([state.actions, actions[:, step, None]], dim=1)[:, 1:])
         return VideoFlowRollout(torch.stack(frames, dim=1), 2.0**finest)
+
+    def step(
+        self, state: VideoFlowState, action: Tensor, noise: Sequence[Tensor | None], *, finest: int
+    ) -> tuple[Tensor, VideoFlowState]:
+        """The image (B, C, y, x) of level `finest` after action (B, A), and the memory that includes it.
+
+        `noise` has a (B, c, y, x) for every level from `finest` to the top.
+        """
+        image: Tensor | None = None
+        memories = list(state.levels)
+        for level in range(self.top, finest - 1, -1):
+            prior, drawn = self.prior(level, state, action, image), noise[level]
+            if drawn is None:
+                raise ValueError(f"the noise was drawn without level {level}, which downscale={2**finest} needs")
+            latent = prior.transform(drawn)
+            memories[level] = memories[level].push(latent, image)  # type: ignore[union-attr]
+            image = latent if image is None else self.levels[level].inverse(latent, image)  # type: ignore[operator]
+        assert image is not None
+        return image, VideoFlowState(tuple(memories), torch.cat([state.actions, action[:, None]], dim=1)[:, 1:])
 
     def decode(self, rollout: VideoFlowRollout, steps: list[int] | None = None) -> Tensor:
         """Images (B, T', C, y, x) in [0, 1] of the chosen steps."""
@@ -262,7 +199,12 @@ class VideoFlow(nn.Module):
 
         Frame t is scored given the true frames before it (context frames cost nothing). The constant of
         dequantisation, log 256 nats per dimension, is spread over the levels by their number of dimensions.
+
+        Raises:
+            ValueError: if the networks compute in a reduced precision.
         """
+        if any(prior.net.compute_dtype != torch.float32 for prior in self.priors):  # type: ignore[union-attr]
+            raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
         history = torch.cat([context.frames, frames], dim=1)
         past = torch.cat([context.actions, actions], dim=1)
         noise = torch.rand(frames.shape, generator=rng, device=frames.device)

@@ -1,0 +1,82 @@
+"""What VideoFlow remembers, draws and imagines: tensors per level, finest first; no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LevelMemory:
+    """What one level remembers of the last P frames."""
+
+    latents: Tensor
+    """z (B, P, c, y, x), newest last."""
+    coarse: Tensor | None
+    """The coarser images (B, P, C, y, x) that the latents refine; None at the top."""
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> LevelMemory:
+        """The memory with `function` applied to its tensors."""
+        return LevelMemory(function(self.latents), None if self.coarse is None else function(self.coarse))
+
+    def push(self, latent: Tensor, coarse: Tensor | None) -> LevelMemory:
+        """The memory one frame later, the oldest frame forgotten."""
+        latents = torch.cat([self.latents[:, 1:], latent[:, None]], dim=1)
+        if self.coarse is None or coarse is None:
+            return LevelMemory(latents, None)
+        return LevelMemory(latents, torch.cat([self.coarse[:, 1:], coarse[:, None]], dim=1))
+
+
+@dataclass(frozen=True)
+class VideoFlowState:
+    """Memory of the last P frames, level by level, finest first."""
+
+    levels: tuple[LevelMemory | None, ...]
+    """None where a level was not encoded."""
+    actions: Tensor
+    """(B, P - 1, A)."""
+
+    def repeat(self, copies: int) -> VideoFlowState:
+        """Each row `copies` times, adjacent."""
+        return self._map(lambda rows: rows.repeat_interleave(copies, 0))
+
+    def take(self, rows: Tensor | slice) -> VideoFlowState:
+        """The chosen rows."""
+        return self._map(lambda tensor: tensor[rows])
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowState:
+        levels = tuple(None if level is None else level.map(function) for level in self.levels)
+        return VideoFlowState(levels, function(self.actions))
+
+
+@dataclass(frozen=True)
+class VideoFlowNoise:
+    """Standard-normal noise (B, T, c, y, x) per level, finest first; None where a level is not rolled out."""
+
+    levels: tuple[Tensor | None, ...]
+
+    def scaled(self, temperature: float) -> VideoFlowNoise:
+        """The noise at another temperature: every standard deviation times `temperature`."""
+        return self._map(lambda level: temperature * level)
+
+    def antithetic(self) -> VideoFlowNoise:
+        """Rows (2B, ...) in which row 2i is row i of this noise and row 2i + 1 its negative."""
+        return self._map(lambda level: torch.stack([level, -level], dim=1).flatten(0, 1))
+
+    def take(self, rows: Tensor | slice) -> VideoFlowNoise:
+        """The chosen rows."""
+        return self._map(lambda level: level[rows])
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowNoise:
+        return VideoFlowNoise(tuple(None if level is None else function(level) for level in self.levels))
+
+
+@dataclass(frozen=True)
+class VideoFlowRollout:
+    """Imagined images (B, T, C, y, x) of one scale, not clamped, with pixels scaled by `gain`."""
+
+    images: Tensor
+    gain: float
