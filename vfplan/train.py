@@ -9,7 +9,7 @@ from vfplan.config import command
 
 if TYPE_CHECKING:
     from vfplan.learning import LearningConfig
-    from vfplan.models.videoflow import VideoFlowConfig
+    from vfplan.models.architecture import VideoFlowConfig
 
 HELP = """
 Fit an action-conditioned VideoFlow to a store of episodes. Give run_dir to be able to resume: the same command goes on.

@@ -23,10 +23,10 @@ from vfplan.data.windows import WindowSampler
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.learning import Learner
+from vfplan.models.architecture import VideoFlowConfig
 from vfplan.models.build import build_model
 from vfplan.models.checkpoint import save_checkpoint
 from vfplan.models.precision import network_dtype
-from vfplan.models.videoflow import VideoFlowConfig
 from vfplan.rundir import RunDir, provenance
 from vfplan.validation import Validator
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vfplan.models.videoflow import VideoFlow, VideoFlowConfig
+from vfplan.models import architecture
+from vfplan.models.architecture import VideoFlowConfig
+from vfplan.models.videoflow import VideoFlow
 
 CONFIGS: dict[str, type[VideoFlowConfig]] = {"videoflow": VideoFlowConfig}
 """The trainable models by name."""
@@ -10,4 +12,4 @@ CONFIGS: dict[str, type[VideoFlowConfig]] = {"videoflow": VideoFlowConfig}
 
 def build_model(config: VideoFlowConfig) -> VideoFlow:
     """A freshly initialised model; seed torch before for a reproducible one."""
-    return VideoFlow(config)
+    return architecture.assemble(config)
