@@ -28,8 +28,8 @@ class LearnedDequantiser(nn.Module):
     surprising.
     """
 
-    LOG_SCALE_RANGE = (-6.0, 0.6)
-    """Of the normal distribution before the sigmoid; at the upper end u is about uniform."""
+    LOG_SCALE_RANGE = (-6.0, 0.9)
+    """Of the normal distribution before the sigmoid; at 0.55 u is about uniform."""
 
     def __init__(self, channels: int, *, width: int) -> None:
         super().__init__()
@@ -51,8 +51,8 @@ class LearnedDequantiser(nn.Module):
         seen = torch.cat([image, 4 * change, (64 * change.abs()).clamp(max=1)], dim=1)
         raw, centre = self.head(silu(self.first(seen))).chunk(2, dim=1)
         low, high = self.LOG_SCALE_RANGE
-        log_scale = low + (high - low) * torch.sigmoid(raw + 2.0)
-        logit = centre + log_scale.exp() * noise
+        log_scale = low + (high - low) * torch.sigmoid(raw + 3.0)
+        logit = 2.0 * torch.tanh(centre / 2.0) + log_scale.exp() * noise
         # d sigmoid(v) / dv = sigmoid(v) sigmoid(-v)
         log_q = -0.5 * noise.square() - LOG_SQRT_2PI - log_scale - logsigmoid(logit) - logsigmoid(-logit)
         # frame + u must not round up to the next grey level: the spacing of float32 at 255 is 2^-16.
