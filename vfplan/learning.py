@@ -23,6 +23,8 @@ from vfplan.models.videoflow import VideoFlow
 class LearningConfig:
     """How a model is fitted."""
 
+    name: str = "videoflow"
+    """The model that these settings are for; any model may be trained with any."""
     steps: int = 9_000
     batch: tuple[int, ...] = (8, 16, 64)
     """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more.

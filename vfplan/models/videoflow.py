@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vfplan.flows import Level
+from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb
 from vfplan.models.distributions import LatentDistribution, LatentNoise
 from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
@@ -73,6 +73,21 @@ class VideoFlow(nn.Module):
     def top(self) -> int:
         """Index of the coarsest level."""
         return len(self.levels) - 1
+
+    def initialise(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> None:
+        """Set every activation normalisation that is not yet set, from one batch: an explicit step before training.
+
+        The flow's own are set by all frames of the batch (P + T >= 100 of them or more), the priors' by the latents of
+        `frames` (B, T, C, Y, X) after actions (B, T, A). A model without such layers stays as it is.
+        """
+
+        def run() -> None:
+            known, seen = context.frames[:, :-1].flatten(0, 1), context.frames[:, 1:].flatten(0, 1)
+            before = torch.cat([known, context.frames[:, -1]])
+            self.split(self.dequantiser(torch.cat([seen, frames[:, 0]]), before, rng)[0])
+            self.log_prob(context, actions, frames, rng)
+
+        initialise_actnorms(run, [self])
 
     def encode(self, context: Context, levels: Sequence[int] | None = None) -> VideoFlowState:
         """Run the flow on the context frames, each pixel at the middle of its bin; all levels by default."""
