@@ -213,11 +213,8 @@ class Learner:
                 state = self._imagine(state, actions[:, past - 1 : past - 1 + imagined], rng)
             state = corrupt(state, self.config.history_noise, rng)
         last = past - 1 + imagined
-        image, log_q = self.model.dequantiser(frames[:, last + 1], frames[:, last], rng)
+        image, log_q = self._dequantise(frames[:, last + 1], frames[:, last], rng, group)
         dims = sum(self.model.level_dims(level) for level in group)
-        share = dims / image[0].numel()
-        # The dequantiser serves all groups: each weighs by its dimensions in what it asks of it.
-        image, log_q = _scale_gradient(image, share), _scale_gradient(log_q, share)
         loss, exact = torch.zeros((), device=self.device), []
         for level, part in enumerate(self.model.split(image, group)):
             if part is None:
@@ -230,6 +227,26 @@ class Learner:
             with torch.no_grad():
                 exact.append((price - prior.log_prob(latent) - log_det).mean())
         return loss, exact
+
+    def _dequantise(
+        self, frame: Tensor, previous: Tensor, rng: torch.Generator, group: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """The image and log q of uint8 frame (B, C, Y, X); the dequantiser learns from the first rows.
+
+        It serves all groups of levels: each weighs by its dimensions in what it asks of it. No more rows than the
+        finest group has take part, for its work at full resolution would be the larger part of a coarse level's.
+        """
+        learning = self.config.batch[0] // self.config.micro_batches
+        image, log_q = self.model.dequantiser(frame[:learning], previous[:learning], rng)
+        dims = sum(self.model.level_dims(level) for level in group)
+        # The loss is a mean over all rows, of which these stand for all.
+        share = dims / image[0].numel() * len(frame) / len(image)
+        image, log_q = _scale_gradient(image, share), _scale_gradient(log_q, share)
+        if len(frame) > learning:
+            with torch.no_grad():
+                others = self.model.dequantiser(frame[learning:], previous[learning:], rng)
+            image, log_q = torch.cat([image, others[0]]), torch.cat([log_q, others[1]])
+        return image, log_q
 
     def _imagines(self) -> bool:
         late = self.steps_done >= self.config.imagine_from * self.config.steps
