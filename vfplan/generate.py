@@ -4,16 +4,14 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from vfplan.collecting import FillConfig, fill_store, report
 from vfplan.config import command
 from vfplan.data.episode import Episode
+from vfplan.data.known import SOURCES, Movement, Noise, Slip
+from vfplan.data.known import describe as describe_source
 from vfplan.data.store import FORMAT_VERSION, StoreMeta
 from vfplan.rundir import RunDir, package_versions
-
-if TYPE_CHECKING:
-    from vfplan.data.known import Movement, Noise, Slip
 
 HELP = """
 Generate episodes whose exact entropy, and every possible next frame, are known: what likelihoods can be tested against.
@@ -33,7 +31,7 @@ A killed run goes on when the same command is run again; more episodes= makes a 
 class GenerateConfig(FillConfig):
     """What to generate; the comments in `configs/generating/generate.yaml` say what each key is."""
 
-    source: "Movement | Slip | Noise"
+    source: Movement | Slip | Noise
     episodes: int = 1000
 
     def __post_init__(self) -> None:
@@ -47,13 +45,6 @@ class GenerateConfig(FillConfig):
         return Path(self.out or f"data/{self.source.name}")
 
 
-def sources() -> dict[str, Any]:
-    """What `source=` chooses from."""
-    from vfplan.data.known import SOURCES
-
-    return dict(SOURCES)
-
-
 def generate(config: GenerateConfig) -> None:
     """Write the episodes that the store at `config.folder` lacks. Raises UserError."""
     run, meta = RunDir(config.run_dir, config), describe(config)
@@ -65,9 +56,7 @@ def generate(config: GenerateConfig) -> None:
 
 
 def describe(config: GenerateConfig) -> StoreMeta:
-    """All that decides about the bytes of the store; `known.from_meta` makes the source from it."""
-    from vfplan.data import known
-
+    """All that decides about the bytes of the store; `vfplan.data.known.from_meta` makes the source from it."""
     return StoreMeta(
         version=FORMAT_VERSION,
         env=config.source.name,
@@ -76,7 +65,7 @@ def describe(config: GenerateConfig) -> StoreMeta:
         length=config.source.length,
         seed=config.seed,
         policy=config.source.policy,
-        description=known.describe(config.source),
+        description=describe_source(config.source),
         versions=package_versions(("vfplan", "numpy")),
     )
 
@@ -87,7 +76,9 @@ def _episodes(config: GenerateConfig, indices: range) -> Iterator[Episode]:
 
 
 # A folder of its own: `source` is a group here, and a plain key of `convert`.
-main = command(generate, GenerateConfig, name="generate", help=HELP, sections={"source": sources}, folder="generating")
+main = command(
+    generate, GenerateConfig, name="generate", help=HELP, sections={"source": lambda: SOURCES}, folder="generating"
+)
 
 if __name__ == "__main__":
     main()
