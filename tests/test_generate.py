@@ -68,7 +68,8 @@ def test_the_end_tells_the_entropy_and_what_comes_next(tmp_path, capsys):
     assert out[1].startswith(f"{tmp_path / 'store'}: 1 episodes of 3 actions")
     assert out[2].startswith("generated now: 4 frames in ")
     assert out[-2] == f"wrote {tmp_path / 'record' / 'generate.json'}"
-    assert out[-1] == f"next: python -m vfplan.train data={tmp_path / 'store'} model.past_frames=1"
+    options = "model.past_frames=1 learning.imagined_steps=0"
+    assert out[-1] == f"next: python -m vfplan.train data={tmp_path / 'store'} {options}"
 
 
 def test_a_killed_run_goes_on(tmp_path):
@@ -130,3 +131,6 @@ def test_answers_are_known_for_generated_stores_only(expected):
     newer = dataclasses.replace(expected.meta, description={"config": {"name": expected.meta.env, "colour": 3}})
     with pytest.raises(UserError, match=r"unknown key 'description\.config\.colour'"):
         from_meta(newer)
+    older = dataclasses.replace(expected.meta, description={"config": {}})
+    with pytest.raises(UserError, match=f"the answers to env={expected.meta.env} are for .*, but it is "):
+        from_meta(older)

@@ -51,8 +51,8 @@ def generate(config: GenerateConfig) -> None:
     filled = fill_store(config.folder, meta, functools.partial(_episodes, config), config.workers)
     entropies = [config.source.entropy_bits(step) for step in range(config.source.length)]
     print(f"entropy of the next frame, step by step: {', '.join(f'{bits:.6g}' for bits in entropies)} bits")
-    # Episodes are too short for the model's default memory.
-    report(filled, meta, run, verb="generate", options="model.past_frames=1")
+    # Episodes are short, the last frame tells all that is to be known, and nobody plans with these models.
+    report(filled, meta, run, verb="generate", options="model.past_frames=1 learning.imagined_steps=0")
 
 
 def describe(config: GenerateConfig) -> StoreMeta:

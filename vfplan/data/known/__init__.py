@@ -25,4 +25,7 @@ def from_meta(meta: StoreMeta) -> Movement | Slip | Noise:
     """Return the source of a store. Raises UserError if it was not generated, or by another version's source."""
     if meta.env not in SOURCES:
         raise UserError(f"no known answers for env={meta.env}; there are some for {', '.join(SOURCES)}")
-    return from_mapping(SOURCES[meta.env], meta.description.get("config", {}), where="description.config.")
+    source = from_mapping(SOURCES[meta.env], meta.description.get("config", {}), where="description.config.")
+    if describe(source) != meta.description:
+        raise UserError(f"the answers to env={meta.env} are for {describe(source)}, but it is {meta.description}")
+    return source
