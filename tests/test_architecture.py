@@ -13,7 +13,12 @@ FOLDERS = ("vfplan", "envs", "planners", "configs")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train", "generate"}
 # What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
-RUNNERS = {"vfplan.closed_loop": "plan", "vfplan.training": "train", "vfplan.offline": "evaluate"}
+RUNNERS = {
+    "vfplan.closed_loop": "plan",
+    "vfplan.training": "train",
+    "vfplan.recording": "train",
+    "vfplan.offline": "evaluate",
+}
 OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 

@@ -5,73 +5,30 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from vfplan.distributed import ALONE, Processes
 from vfplan.models.base import Context
 from vfplan.models.distributions import LatentDistribution
 from vfplan.models.latents import VideoFlowState
 from vfplan.models.videoflow import VideoFlow
+from vfplan.recipe import LearningConfig
 
 
-@dataclass(frozen=True)
-class LearningConfig:
-    """How a model is fitted."""
-
-    name: str = "videoflow"
-    """The model that these settings are for; any model may be trained with any."""
-    steps: int = 9_000
-    batch: tuple[int, ...] = (8, 16, 64)
-    """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more.
-    A model whose levels are trained together has one number."""
-    micro_batches: int = 1
-    """Parts that a batch is worked through in, one after the other or on several processes; the result is the same."""
-    learning_rate: float = 2e-3
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """After the warm-up: half a cosine to zero, or no change."""
-    adam: tuple[float, float, float] = (0.9, 0.99, 1e-8)
-    """beta1, beta2 and epsilon of Adam (Kingma and Ba, 2015)."""
-    flow_rate: float = 0.05
-    """Learning rate of the flow steps, as a share of that of the priors: where pixels stand still, latents must keep
-    still to a thousandth while the prior settles, or the likelihood blows up."""
-    warmup: int = 200
-    beta: float = 0.5
-    """Exponent of the beta-NLL; 0 is the plain likelihood."""
-    history_noise: tuple[float, ...] = (0.0, 0.0, 0.01)
-    """Upper end of the std of the noise on the remembered latents of each level, drawn uniformly for half of the
-    windows; the other half has none."""
-    imagined_steps: int = 3
-    """In half of the steps the top level learns to go on from 1 to this many frames of its own imagination."""
-    imagine_from: float = 0.5
-    """Share of the steps after which it does so: before, what it imagines is no history worth learning from."""
-    ema: float = 0.998
-    clip: float = 1.0
-    """Largest gradient norm of a level's prior, and of its flow steps; infinite for no limit."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1; got {self.steps}")
-        if min(self.batch, default=0) < 1:
-            raise ValueError(f"batch must give at least 1 window per level; got {self.batch}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
-        if self.micro_batches < 1 or any(rows % self.micro_batches for rows in self.batch):
-            raise ValueError(f"batch {self.batch} does not split into micro_batches={self.micro_batches} equal parts")
-        if self.imagined_steps < 0:
-            raise ValueError(f"imagined_steps must not be negative; got {self.imagined_steps}")
-
-
-def negative_log_likelihood(prior: LatentDistribution, latent: Tensor, log_det: Tensor, beta: float) -> Tensor:
+def negative_log_likelihood(
+    prior: LatentDistribution, latent: Tensor, log_det: Tensor, beta: float, annealing: float = 1.0
+) -> Tensor:
     """A number (B,) whose gradient to the prior is that of the beta-NLL and to the flow below it the exact one.
 
-    For beta = 0 its whole gradient is that of the exact negative log-likelihood.
+    For beta = 0 and without annealing its whole gradient is that of the exact negative log-likelihood.
     """
-    return -(prior.learning_log_prob(latent.detach(), beta) + prior.detach().log_prob(latent)) - log_det
+    of_prior = prior.learning_log_prob(latent.detach(), beta, annealing)
+    return -(of_prior + prior.detach().log_prob(latent)) - log_det
 
 
 class Learner:
@@ -81,14 +38,25 @@ class Learner:
     as the uninterrupted one would, and it does not matter which process works on which part.
     """
 
-    def __init__(self, model: VideoFlow, config: LearningConfig, *, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: VideoFlow,
+        config: LearningConfig,
+        *,
+        seed: int,
+        device: torch.device,
+        processes: Processes = ALONE,
+    ) -> None:
         self.groups = [(level,) for level in range(model.top + 1)] if model.area_averages else [range(model.top + 1)]
         for name, expected in {"batch": len(self.groups), "history_noise": model.top + 1}.items():
             if len(getattr(config, name)) != expected:
                 raise ValueError(
                     f"{name} needs {expected} numbers for {model.config.name}; got {getattr(config, name)}"
                 )
+        if config.micro_batches % processes.size:
+            raise ValueError(f"{processes.size} processes need as many micro_batches; got {config.micro_batches}")
         self.model = model.to(device)
+        self.processes = processes
         self.config = config
         self.seed = seed
         self.device = device
@@ -135,8 +103,10 @@ class Learner:
             group["lr"] = rate * group["share"]
         self.optimiser.zero_grad(set_to_none=True)
         nats = torch.zeros(self.model.top + 1, device=self.device)
-        for part in range(self.config.micro_batches):
+        for part in range(self.processes.rank, self.config.micro_batches, self.processes.size):
             nats += self._accumulate(part, frames, actions) / self.config.micro_batches
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        self.processes.add([nats, *gradients])
         self._clip()
         self.optimiser.step()
         self.average.update_parameters(self.model)
@@ -222,7 +192,8 @@ class Learner:
             latent, coarse, log_det = part
             prior = self.model.prior(level, state, actions[:, last], coarse)
             price = log_q * (self.model.level_dims(level) / image[0].numel())
-            nats = negative_log_likelihood(prior, latent, log_det, self.config.beta) + price
+            annealing = self._annealing(latent[0].numel())
+            nats = negative_log_likelihood(prior, latent, log_det, self.config.beta, annealing) + price
             loss = loss + nats.mean() / dims
             with torch.no_grad():
                 exact.append((price - prior.log_prob(latent) - log_det).mean())
@@ -247,6 +218,12 @@ class Learner:
                 others = self.model.dequantiser(frame[learning:], previous[learning:], rng)
             image, log_q = torch.cat([image, others[0]]), torch.cat([log_q, others[1]])
         return image, log_q
+
+    def _annealing(self, dims: int) -> float:
+        """From the number of dimensions, where densities are compared per dimension, down to 1."""
+        if self.config.anneal == 0:
+            return 1.0
+        return dims ** max(0.0, 1 - self.steps_done / (self.config.anneal * self.config.steps))
 
     def _imagines(self) -> bool:
         late = self.steps_done >= self.config.imagine_from * self.config.steps

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from vfplan.config import command
 
 if TYPE_CHECKING:
-    from vfplan.learning import LearningConfig
     from vfplan.models.videoflow import Architecture
+    from vfplan.recipe import LearningConfig
 
 HELP = """
 Fit an action-conditioned VideoFlow to a store of episodes. Give run_dir to be able to resume: the same command goes on.
@@ -35,6 +35,7 @@ class TrainConfig:
     log_every: int = 100
     save_every: int = 1000
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    tensorboard: bool = False
     threads: int = 0
     device: str = "auto"
     seed: int = 0
@@ -60,7 +61,7 @@ def _models() -> dict[str, Any]:
 
 
 def _learning() -> dict[str, Any]:
-    from vfplan.learning import LearningConfig
+    from vfplan.recipe import LearningConfig
 
     return dict.fromkeys(_models(), LearningConfig)
 

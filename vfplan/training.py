@@ -1,19 +1,17 @@
-"""A training run: data in, metrics, pictures and checkpoints out, resumable. What the command `train` runs."""
+"""A training run, on one process or several: what the command `train` runs."""
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from tqdm import tqdm
@@ -21,111 +19,80 @@ from tqdm import tqdm
 from vfplan.data.store import EpisodeStore
 from vfplan.data.windows import WindowSampler
 from vfplan.device import resolve_device
+from vfplan.distributed import Processes, local_device, processes
 from vfplan.errors import UserError
 from vfplan.learning import Learner
 from vfplan.models.base import Context
 from vfplan.models.build import build_model
-from vfplan.models.checkpoint import save_checkpoint
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
-from vfplan.rundir import RunDir, provenance
+from vfplan.recording import STATE, Recorder
+from vfplan.rundir import RunDir
 from vfplan.validation import Validator
 
 if TYPE_CHECKING:
     from vfplan.train import TrainConfig
 
-STATE = "state.pt"
-
 
 def run(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
-    device = resolve_device(config.device)
+    device = local_device(resolve_device(config.device))
     if config.threads:
         torch.set_num_threads(config.threads)
     store = EpisodeStore.open(config.data)
     config = replace(config, model=_fit_to(store, config.model, config.actions))
+    with processes(device) as group:
+        learner = _learner(config, store, device, group)
+        sampler, validator = _split(config, store, learner)
+        _resume(learner, config)
+        if not group.is_first:
+            _loop(learner, sampler, config, None)
+            return
+        recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, store)
+        count = sum(parameter.numel() for parameter in learner.model.parameters())
+        print(f"{count:,} parameters on {device}, {len(store)} episodes, {group.size} process(es)", flush=True)
+        _loop(learner, sampler, config, recorder)
+    recorder.farewell()
+
+
+def _learner(config: TrainConfig, store: EpisodeStore, device: torch.device, group: Processes) -> Learner:
+    """The model, initialised in every process alike, with what trains it."""
     torch.manual_seed(config.seed)
     model = build_model(config.model).to(device)
     _initialise(model, store, config)
-    learner = Learner(model, config.learning, seed=config.seed, device=device)
+    group.copy_first(model)
+    try:
+        learner = Learner(model, config.learning, seed=config.seed, device=device, processes=group)
+    except ValueError as error:
+        raise UserError(f"learning does not fit: {error}") from error
     # On a CPU bfloat16 speeds up rollouts but not the backward pass of networks this thin.
     reduced = config.precision != "auto" or device.type == "cuda"
     learner.set_compute_dtype(network_dtype(config.precision, device) if reduced else torch.float32)
-    sampler, validator = _split(config, store, learner)
-    folder = RunDir(config.run_dir, config)
-    _resume(learner, config)
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters on {device}, {len(store)} episodes", flush=True)
-
-    def save() -> None:
-        torch.save(learner.state_dict(), buffer := io.BytesIO())
-        folder.write_bytes(STATE, buffer.getvalue())
-        training = {
-            "steps": learner.steps_done,
-            "seconds": round(learner.seconds),
-            "validation_episodes": config.validation_episodes,
-            "data": _summary(store),
-            "learning": asdict(config.learning),
-            **provenance(),
-        }
-        save_checkpoint(
-            folder.file("checkpoint"), learner.averaged, environment=store.meta.description, training=training
-        )
-
-    _loop(learner, sampler, validator, folder, config, save)
-    print(f"wrote {folder.path / 'checkpoint'}, {folder.path / 'metrics.jsonl'} and {folder.path / 'validation.png'}")
-    print(f"next: python -m vfplan.evaluate checkpoint={folder.path / 'checkpoint'} data={config.data}")
-    print(f"      python -m vfplan.plan env={store.meta.env} checkpoint={folder.path / 'checkpoint'}")
+    return learner
 
 
-def _loop(
-    learner: Learner,
-    sampler: WindowSampler,
-    validator: Validator,
-    run: RunDir,
-    config: TrainConfig,
-    save: Callable[[], None],
-) -> None:
+def _loop(learner: Learner, sampler: WindowSampler, config: TrainConfig, recorder: Recorder | None) -> None:
+    """Train to the end, or until a signal; only the first of several processes has a recorder."""
     rows, total = max(config.learning.batch), config.learning.steps
-    started, first = time.monotonic(), learner.steps_done
     with (
         _stop_on_signal() as stopped,
         ThreadPoolExecutor(1) as loader,
-        tqdm(total=total, initial=first, unit="step", mininterval=2.0) as bar,
+        tqdm(total=total, initial=learner.steps_done, unit="step", mininterval=2.0, disable=recorder is None) as bar,
     ):
         ahead = loader.submit(sampler.batch, learner.steps_done, rows)
-        while learner.steps_done < total and not stopped():
+        # Processes must agree on the last step, or one would wait for the others' gradients for ever.
+        while learner.steps_done < total and not learner.processes.any(stopped(), learner.device):
             frames, actions = map(torch.from_numpy, ahead.result())
             ahead = loader.submit(sampler.batch, learner.steps_done + 1, rows)
             metrics = learner.step(frames.to(learner.device), actions.to(learner.device))
-            step = learner.steps_done
             bar.update()
-            if step % config.log_every == 0:
-                speed = (step - first) / (time.monotonic() - started)
-                run.append_metrics({"step": step, **metrics, "steps_per_second": speed})
-                bar.set_postfix_str(f"{metrics['bits_per_dim']:.3f} bits/dim")
-            if step % config.validate_every == 0 or step == total:
-                report = validator.report(learner.averaged)
-                run.append_metrics({"step": step, **{f"validation/{key}": value for key, value in report.items()}})
-                run.write_bytes("validation.png", validator.picture(learner.averaged))
-                bar.write(f"step {step}: " + ", ".join(f"{key} {value:.4f}" for key, value in report.items()))
-            if step % config.save_every == 0 or step == total:
-                save()
+            if recorder:
+                recorder.after_step(metrics, bar)
     if learner.steps_done < total:
-        save()
-        print(f"stopped at step {learner.steps_done}; the same command goes on", flush=True)
+        if recorder:
+            recorder.save()
+            print(f"stopped at step {learner.steps_done}; the same command goes on", flush=True)
         sys.exit(143)
-
-
-def _summary(store: EpisodeStore) -> dict[str, Any]:
-    """What a checkpoint says of its data."""
-    meta = store.meta
-    return {
-        "episodes": meta.episodes,
-        "length": meta.length,
-        "policy": meta.policy,
-        "seed": meta.seed,
-        "digest": store.digest,
-    }
 
 
 def _fit_to(store: EpisodeStore, model: Architecture, actions: str) -> Architecture:

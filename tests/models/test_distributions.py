@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vfplan.models.distributions import CopyOrChange, Gaussian, LatentNoise, Mixture
+from vfplan.models.distributions import CopyOrChange, Gaussian, HeavyTailed, LatentNoise, Mixture
 
 
 def number(value):
@@ -14,6 +14,10 @@ def number(value):
 
 def gaussian():
     return Gaussian(number(0.3), number(-1.2))
+
+
+def heavy_tailed():
+    return HeavyTailed(number(0.3), number(-2.0), number(-0.4))
 
 
 def copy_or_change():
@@ -26,7 +30,7 @@ def mixture():
     return Mixture(weights, Gaussian(mean, torch.full_like(mean, -1.0)))
 
 
-CASES = [gaussian, copy_or_change, mixture]
+CASES = [gaussian, heavy_tailed, copy_or_change, mixture]
 GRID = torch.linspace(-8, 8, 200_001, dtype=torch.float64)
 
 
@@ -37,7 +41,7 @@ def density(distribution):
 def draw(distribution, rows, temperature=1.0):
     """Samples (rows,): a distribution of one row is broadcast to as many."""
     rng = torch.Generator().manual_seed(0)
-    shape = {Gaussian: None, CopyOrChange: (rows, 1, 1, 1), Mixture: (rows, 3)}[type(distribution)]
+    shape = {Gaussian: None, HeavyTailed: None, CopyOrChange: (rows, 1, 1, 1), Mixture: (rows, 3)}[type(distribution)]
     normal = {"generator": rng, "dtype": torch.float64}
     values = temperature * torch.randn(rows, 1, 1, 1, **normal)
     choices = None if shape is None else temperature * torch.randn(shape, **normal)
@@ -66,7 +70,7 @@ def test_samples_follow_the_density(make):
 
 @pytest.mark.parametrize("make", CASES)
 def test_temperature_zero_takes_the_likeliest_alternative(make):
-    likeliest = {gaussian: 0.3, copy_or_change: 0.1, mixture: 0.0}[make]
+    likeliest = {gaussian: 0.3, heavy_tailed: 0.3, copy_or_change: 0.1, mixture: 0.0}[make]
     assert draw(make(), 3, temperature=0.0).tolist() == pytest.approx([likeliest] * 3)
 
 
@@ -88,3 +92,16 @@ def test_a_mixture_chooses_for_the_whole_latent_at_once():
     samples = Mixture(weights, Gaussian(mean, torch.zeros_like(mean))).transform(noise).flatten(1)
     assert (samples == samples[:, :1]).all()
     assert 10 < samples[:, 0].sum() < 40
+
+
+def test_delta_one_is_the_normal_distribution():
+    plain, same = gaussian(), HeavyTailed(number(0.3), number(-1.2), number(0.0))
+    values = GRID.view(-1, 1, 1, 1)
+    assert torch.allclose(plain.log_prob(values), same.log_prob(values))
+
+
+def test_heavy_tails_forgive_a_confident_mistake():
+    far = number(0.3 + 200 * math.exp(-2.0))
+    tailed = HeavyTailed(number(0.3), number(-2.0), number(-1.2))
+    assert tailed.log_prob(far) > -20
+    assert Gaussian(number(0.3), number(-2.0)).log_prob(far) < -10_000

@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 
-from vfplan.learning import Learner, LearningConfig
+from vfplan.learning import Learner
 from vfplan.likelihood import bits_per_dim
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
 from vfplan.models.distributions import LatentNoise
 from vfplan.models.prior import LOG_STD_RANGE
 from vfplan.pixels import LOG_LEVELS
+from vfplan.recipe import LearningConfig
 
 SIZE, PAST, ACTION = 8, 2, 3
 CONFIG = VideoFlowConfig(

@@ -44,8 +44,12 @@ class LatentDistribution(ABC):
         """Log-density (B,) nats of value (B, c, y, x)."""
 
     @abstractmethod
-    def learning_log_prob(self, value: Tensor, beta: float) -> Tensor:
-        """A number (B,) with the gradient of the beta-weighted log-density."""
+    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
+        """A number (B,) with the gradient of the beta-weighted log-density.
+
+        With `annealing` T above 1, alternatives for the whole latent are learned from as if their densities were to the
+        power 1 / T: deterministic annealing (Ueda and Nakano, 1998), so that none is left over while T falls to 1.
+        """
 
     @abstractmethod
     def transform(self, noise: LatentNoise) -> Tensor:
@@ -72,7 +76,7 @@ class Gaussian(LatentDistribution):
         """Log-density (B,) nats."""
         return self.elements(value).sum(dim=(-3, -2, -1))
 
-    def learning_log_prob(self, value: Tensor, beta: float) -> Tensor:
+    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
         """Each element weighted by sigma^(2 beta)."""
         return (_weight(self.log_std, beta) * self.elements(value)).sum(dim=(-3, -2, -1))
 
@@ -80,9 +84,41 @@ class Gaussian(LatentDistribution):
         """The mean plus sigma times the noise."""
         return self.mean + self.log_std.exp() * noise.values
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> Gaussian:
+        """The distribution with `function` applied to its parameters."""
+        return Gaussian(function(self.mean), function(self.log_std))
+
     def detach(self) -> Gaussian:
         """Cut off from the graph."""
-        return Gaussian(self.mean.detach(), self.log_std.detach())
+        return self.map(torch.Tensor.detach)
+
+
+@dataclass(frozen=True)
+class HeavyTailed(Gaussian):
+    """Independent sinh-arcsinh elements: a normal one in the middle, with tails that forgive a confident mistake.
+
+    x = mean + sigma sinh(asinh(n) / delta) for standard-normal n and 0 < delta <= 1; delta = 1 is the normal
+    distribution (Jones and Pewsey, "Sinh-arcsinh distributions", 2009, eq. 2 with no skew). Where a video stands still
+    sigma is a thousandth of a pixel value; a normal density then pays thousands of nats for one element that moved.
+    """
+
+    log_delta: Tensor
+
+    def elements(self, value: Tensor) -> Tensor:
+        """Log-density of each element, nats."""
+        standard = (value - self.mean) * (-self.log_std).exp()
+        stretched = self.log_delta.exp() * torch.asinh(standard)
+        slope = self.log_delta + torch.cosh(stretched).log() - 0.5 * torch.log1p(standard.square())
+        return -0.5 * torch.sinh(stretched).square() - LOG_SQRT_2PI + slope - self.log_std
+
+    def transform(self, noise: LatentNoise) -> Tensor:
+        """The mean plus sigma times the noise, its tails stretched."""
+        stretched = torch.sinh(torch.asinh(noise.values) * (-self.log_delta).exp())
+        return self.mean + self.log_std.exp() * stretched
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> HeavyTailed:
+        """The distribution with `function` applied to its parameters."""
+        return HeavyTailed(function(self.mean), function(self.log_std), function(self.log_delta))
 
 
 @dataclass(frozen=True)
@@ -105,7 +141,7 @@ class CopyOrChange(LatentDistribution):
         """Log-density (B,) nats."""
         return torch.logaddexp(*self._joint(value)).sum(dim=(-3, -2, -1))
 
-    def learning_log_prob(self, value: Tensor, beta: float) -> Tensor:
+    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
         """The gradient of each alternative counts by its posterior probability (as in EM) and by its own sigma."""
         copied, changed = self._joint(value)
         posterior = torch.sigmoid(copied - changed).detach()
@@ -143,15 +179,15 @@ class Mixture(LatentDistribution):
         """Log-density (B,) nats."""
         return (self.log_weights + self.components.log_prob(value[:, None])).logsumexp(1)
 
-    def learning_log_prob(self, value: Tensor, beta: float) -> Tensor:
+    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
         """The gradient of each component counts by its posterior probability, as in EM."""
-        posterior = self.posterior(value).detach()
+        posterior = self.posterior(value, annealing).detach()
         weighted = self.components.learning_log_prob(value[:, None], beta)
         return (posterior * (weighted + self.log_weights)).sum(1)
 
-    def posterior(self, value: Tensor) -> Tensor:
-        """Probability (B, M) that value (B, c, y, x) came from each component."""
-        return (self.log_weights + self.components.log_prob(value[:, None])).softmax(1)
+    def posterior(self, value: Tensor, annealing: float = 1.0) -> Tensor:
+        """Probability (B, M) that value (B, c, y, x) came from each component, evened out by `annealing` above 1."""
+        return ((self.log_weights + self.components.log_prob(value[:, None])) / annealing).softmax(1)
 
     def transform(self, noise: LatentNoise) -> Tensor:
         """A component by the Gumbel-max trick on the choices (B, M), then its mean plus sigma times the noise."""
@@ -159,7 +195,7 @@ class Mixture(LatentDistribution):
         gumbel = -(-torch.special.log_ndtr(noise.choices)).log()
         chosen = (self.log_weights + gumbel).argmax(1)
         rows = torch.arange(len(chosen), device=chosen.device)
-        return Gaussian(self.components.mean[rows, chosen], self.components.log_std[rows, chosen]).transform(noise)
+        return self.components.map(lambda parameter: parameter[rows, chosen]).transform(noise)
 
     def detach(self) -> Mixture:
         """Cut off from the graph."""

@@ -8,14 +8,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vfplan.models.distributions import CopyOrChange, Gaussian, LatentDistribution, Mixture
+from vfplan.models.distributions import CopyOrChange, Gaussian, HeavyTailed, LatentDistribution, Mixture
 from vfplan.models.unet import UNet
 
 # Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79
 # if it is uniform, less if it is learned; a prior wider than e^1 exceeds the range of the data.
 LOG_STD_RANGE = (-7.5, 1.0)
+# The heaviest tails: three standard deviations of noise become sinh(asinh(3) / 0.2) = 4,400 sigma.
+LOG_DELTA = -1.6
 
 Elements = Literal["gaussian", "gated", "copy"]
+MAPS: dict[str, int] = {"gaussian": 2, "gated": 4, "copy": 3}
 
 
 class LevelPrior(nn.Module):
@@ -32,8 +35,8 @@ class LevelPrior(nn.Module):
         action_dim: A; 0 gives the action-free model.
         widths, blocks: the U-Net, finest scale first.
         condition_dim: width of the action embedding.
-        elements: `gaussian`; `gated`, whose change is multiplied by a gate that can close where nothing moves; or
-            `copy`, a mixture per element of staying and changing.
+        elements: `gaussian`; `gated`, whose change is multiplied by a gate that can close where nothing moves, with
+            heavy tails; or `copy`, a mixture per element of staying and changing.
         components: M; more than one gives a mixture over the whole latent.
 
     Raises:
@@ -60,7 +63,7 @@ class LevelPrior(nn.Module):
         self.latent_shape = (latent_channels, *size)
         self.action_dim = action_dim
         self.elements = elements
-        self.maps = 2 if elements == "gaussian" else 3
+        self.maps = MAPS[elements]
         self.components = components
         self.embed_actions = nn.Sequential(
             nn.Linear(max(1, past_frames * action_dim), condition_dim),
@@ -99,17 +102,20 @@ class LevelPrior(nn.Module):
         if self.components > 1:
             log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
             parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).chunk(self.maps, dim=2)
-            return Mixture(log_weights, self._gaussian(last[:, None], *parts))
+            return Mixture(log_weights, self._element(last[:, None], *parts))
         parts = maps.chunk(self.maps, dim=1)
         if self.elements == "copy":
             still = Gaussian(last, bounded_log_std(self.raw_copy_log_std).expand_as(last))
-            return CopyOrChange(still, self._gaussian(last, *parts[:2]), parts[2])
-        return self._gaussian(last, *parts)
+            return CopyOrChange(still, self._element(last, *parts[:2]), parts[2])
+        return self._element(last, *parts)
 
-    def _gaussian(self, last: Tensor, change: Tensor, raw: Tensor, gate: Tensor | None = None) -> Gaussian:
-        if gate is not None:
-            change = 2 * torch.sigmoid(gate) * change
-        return Gaussian(last + change, bounded_log_std(raw + self.raw_log_std))
+    def _element(
+        self, last: Tensor, change: Tensor, raw: Tensor, gate: Tensor | None = None, tail: Tensor | None = None
+    ) -> Gaussian:
+        log_std = bounded_log_std(raw + self.raw_log_std)
+        if gate is None or tail is None:
+            return Gaussian(last + change, log_std)
+        return HeavyTailed(last + 2 * torch.sigmoid(gate) * change, log_std, LOG_DELTA * torch.sigmoid(tail - 2.0))
 
     def choice_shape(self) -> tuple[int, ...] | None:
         """Shape of the choices a sample needs, per row; None if there are no alternatives."""

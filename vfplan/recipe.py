@@ -1,0 +1,56 @@
+"""How a model is fitted: every number that training depends on besides model and data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LearningConfig:
+    """How a model is fitted."""
+
+    name: str = "videoflow"
+    """The model that these settings are for; any model may be trained with any."""
+    steps: int = 9_000
+    batch: tuple[int, ...] = (8, 16, 64)
+    """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more.
+    A model whose levels are trained together has one number."""
+    micro_batches: int = 1
+    """Parts that a batch is worked through in, one after the other or on several processes; the result is the same."""
+    learning_rate: float = 2e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """After the warm-up: half a cosine to zero, or no change."""
+    adam: tuple[float, float, float] = (0.9, 0.99, 1e-8)
+    """beta1, beta2 and epsilon of Adam (Kingma and Ba, 2015)."""
+    flow_rate: float = 0.05
+    """Learning rate of the flow steps, as a share of that of the priors: where pixels stand still, latents must keep
+    still to a thousandth while the prior settles, or the likelihood blows up."""
+    warmup: int = 200
+    beta: float = 0.5
+    """Exponent of the beta-NLL; 0 is the plain likelihood."""
+    anneal: float = 0.0
+    """Share of the steps over which alternatives for the whole latent are told apart only gradually (deterministic
+    annealing). Worth 0.6 where the future has several distinct outcomes, nothing where it has one."""
+    history_noise: tuple[float, ...] = (0.0, 0.0, 0.01)
+    """Upper end of the std of the noise on the remembered latents of each level, drawn uniformly for half of the
+    windows; the other half has none."""
+    imagined_steps: int = 3
+    """In half of the steps the top level learns to go on from 1 to this many frames of its own imagination."""
+    imagine_from: float = 0.5
+    """Share of the steps after which it does so: before, what it imagines is no history worth learning from."""
+    ema: float = 0.998
+    clip: float = 1.0
+    """Largest gradient norm of a level's prior, and of its flow steps; infinite for no limit."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1; got {self.steps}")
+        if min(self.batch, default=0) < 1:
+            raise ValueError(f"batch must give at least 1 window per level; got {self.batch}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
+        if self.micro_batches < 1 or any(rows % self.micro_batches for rows in self.batch):
+            raise ValueError(f"batch {self.batch} does not split into micro_batches={self.micro_batches} equal parts")
+        if self.imagined_steps < 0:
+            raise ValueError(f"imagined_steps must not be negative; got {self.imagined_steps}")

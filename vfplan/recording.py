@@ -1,0 +1,111 @@
+"""What a training run leaves behind: metrics, pictures, a resumable state, a shareable checkpoint."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tqdm import tqdm
+
+from vfplan.data.store import EpisodeStore
+from vfplan.errors import UserError
+from vfplan.learning import Learner
+from vfplan.models.checkpoint import save_checkpoint
+from vfplan.rundir import RunDir, provenance
+from vfplan.validation import Validator
+
+if TYPE_CHECKING:
+    from vfplan.train import TrainConfig
+
+STATE = "state.pt"
+
+
+class Recorder:
+    """Writes into the folder of a run, after each step what is due."""
+
+    def __init__(
+        self, run: RunDir, config: TrainConfig, learner: Learner, validator: Validator, store: EpisodeStore
+    ) -> None:
+        self.run = run
+        self.config = config
+        self.learner = learner
+        self.validator = validator
+        self.store = store
+        self.curves = _tensorboard(run) if config.tensorboard else None
+        self.started, self.first = time.monotonic(), learner.steps_done
+
+    def after_step(self, metrics: dict[str, float], bar: tqdm) -> None:
+        """Log, validate and save as often as the configuration asks for, and at the last step."""
+        config, step = self.config, self.learner.steps_done
+        last = step == config.learning.steps
+        if step % config.log_every == 0:
+            speed = (step - self.first) / (time.monotonic() - self.started)
+            self._log({**metrics, "steps_per_second": speed})
+            bar.set_postfix_str(f"{metrics['bits_per_dim']:.3f} bits/dim")
+        if step % config.validate_every == 0 or last:
+            report = self.validator.report(self.learner.averaged)
+            self._log({f"validation/{key}": value for key, value in report.items()})
+            self.run.write_bytes("validation.png", self.validator.picture(self.learner.averaged))
+            bar.write(f"step {step}: " + ", ".join(f"{key} {value:.4f}" for key, value in report.items()))
+        if step % config.save_every == 0 or last:
+            self.save()
+
+    def save(self) -> None:
+        """Write the resumable state and the checkpoint."""
+        torch.save(self.learner.state_dict(), buffer := io.BytesIO())
+        self.run.write_bytes(STATE, buffer.getvalue())
+        training = {
+            "steps": self.learner.steps_done,
+            "seconds": round(self.learner.seconds),
+            "validation_episodes": self.config.validation_episodes,
+            "data": _summary(self.store),
+            "learning": asdict(self.config.learning),
+            **provenance(),
+        }
+        save_checkpoint(
+            self.run.file("checkpoint"),
+            self.learner.averaged,
+            environment=self.store.meta.description,
+            training=training,
+        )
+
+    def farewell(self) -> None:
+        """Say what was written and what to run next."""
+        if self.curves is not None:
+            self.curves.close()
+        folder = self.run.path
+        print(f"wrote {folder / 'checkpoint'}, {folder / 'metrics.jsonl'} and {folder / 'validation.png'}")
+        print(f"next: python -m vfplan.evaluate checkpoint={folder / 'checkpoint'} data={self.config.data}")
+        if "floor_to_pixel" in self.store.meta.description:
+            print(f"      python -m vfplan.plan env={self.store.meta.env} checkpoint={folder / 'checkpoint'}")
+
+    def _log(self, values: dict[str, float]) -> None:
+        step = self.learner.steps_done
+        self.run.append_metrics({"step": step, **values})
+        if self.curves is not None:
+            for key, value in values.items():
+                self.curves.add_scalar(key, value, step)
+
+
+def _tensorboard(run: RunDir) -> Any:
+    """A writer of curves into the run's folder. Raises UserError where TensorBoard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError("tensorboard=true needs the extra: pip install 'vfplan[tensorboard]'") from error
+    return SummaryWriter(str(run.file("tensorboard")))
+
+
+def _summary(store: EpisodeStore) -> dict[str, Any]:
+    """What a checkpoint says of its data."""
+    meta = store.meta
+    return {
+        "episodes": meta.episodes,
+        "length": meta.length,
+        "policy": meta.policy,
+        "seed": meta.seed,
+        "digest": store.digest,
+    }
