@@ -194,6 +194,21 @@ class VideoFlow(nn.Module):
             return frame, None, frame.new_zeros(frame.shape[0])
         return self.levels[level](frame)
 
+    def latents(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The latents of images (B, C, Y, X) in [-0.5, 0.5), finest level first: the flow alone, without a prior."""
+        found = []
+        for level in self.levels:
+            latent, images, _ = level(images)
+            found.append(latent)
+        return (*found, images)
+
+    def image(self, latents: Sequence[Tensor]) -> Tensor:
+        """The images (B, C, Y, X) of latents, finest first: the inverse of `latents`; not clamped."""
+        *details, image = latents
+        for level, latent in zip(reversed(self.levels), reversed(details), strict=True):
+            image = level.inverse(latent, image)  # type: ignore[operator]
+        return image
+
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
         """Teacher-forced lower bound on the log-probability of uint8 frames (B, T, C, Y, X), one dequantisation sample.
 
