@@ -224,7 +224,8 @@ def test_a_mapping_from_a_file_is_checked_like_a_command_line():
         from_mapping(Shooting, {})
 
 
-COMMANDS = sorted(path.stem for path in [*CONFIG_FOLDER.glob("*.yaml"), *CONFIG_FOLDER.glob("training/*.yaml")])
+COMMAND_FOLDERS = [CONFIG_FOLDER, CONFIG_FOLDER / "training", CONFIG_FOLDER / "generating"]
+COMMANDS = sorted(path.stem for folder in COMMAND_FOLDERS for path in folder.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -7,8 +7,8 @@ import planners
 from tests.no_waiting import NoWaiting
 from vfplan.control import ControlConfig, Controller
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
+from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
-from vfplan.models.videoflow import PriorConfig, VideoFlow, VideoFlowConfig
 
 SIZE, PROBLEMS = 16, 2
 MODEL = VideoFlowConfig(image_size=SIZE, condition_dim=4, priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))))
@@ -36,7 +36,7 @@ def controller(config, device):
     torch.manual_seed(0)
     planner = planners.build(planners.IcemConfig(horizon=3, samples=16, elites=4))
     rng = torch.Generator(device).manual_seed(0)
-    return Controller(VideoFlow(MODEL).to(device).eval(), planner, GoalImage(GoalImageConfig()), config, rng)
+    return Controller(assemble(MODEL).to(device).eval(), planner, GoalImage(GoalImageConfig()), config, rng)
 
 
 @pytest.mark.parametrize("mode", MODES)

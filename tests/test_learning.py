@@ -3,22 +3,22 @@
 import pytest
 import torch
 
-from vfplan.learning import Learner, LearningConfig, beta_nll, corrupt
+from vfplan.learning import Learner, LearningConfig, corrupt, negative_log_likelihood
+from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
-from vfplan.models.prior import Gaussian
-from vfplan.models.videoflow import PriorConfig, VideoFlow, VideoFlowConfig
+from vfplan.models.distributions import CopyOrChange, Gaussian, Mixture
 
 MODEL = VideoFlowConfig(
     image_size=8, action_dim=2, past_frames=2, flow_width=4, condition_dim=4,
     priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))),
 )  # fmt: skip
-LEARNING = LearningConfig(steps=8, batch=(3, 5), warmup=2, imagined_steps=2)
+LEARNING = LearningConfig(steps=8, batch=(3, 5), warmup=2, imagined_steps=2, history_noise=(0.0, 0.01))
 
 
 def learner(**changes):
     torch.manual_seed(0)
     config = LearningConfig(**{**vars(LEARNING), **changes})
-    return Learner(VideoFlow(MODEL), config, seed=0, device=torch.device("cpu"))
+    return Learner(assemble(MODEL), config, seed=0, device=torch.device("cpu"))
 
 
 def windows(step, length=5, rows=5):
@@ -27,33 +27,51 @@ def windows(step, length=5, rows=5):
     return frames, torch.rand(rows, length - 1, 2, generator=rng) * 2 - 1
 
 
+def leaf(*shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
 def gaussian():
-    mean = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
-    log_std = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
-    return Gaussian(mean, log_std)
+    leaves = [leaf(4, 3, 2, 2), leaf(4, 3, 2, 2)]
+    return Gaussian(*leaves), leaves
 
 
-def test_beta_zero_has_the_gradients_of_the_exact_likelihood():
-    prior, latent = gaussian(), torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+def copy_or_change():
+    leaves = [leaf(4, 3, 2, 2) for _ in range(5)]
+    return CopyOrChange(Gaussian(*leaves[:2]), Gaussian(*leaves[2:4]), leaves[4]), leaves
+
+
+def mixture():
+    leaves = [leaf(4, 5), leaf(4, 5, 3, 2, 2), leaf(4, 5, 3, 2, 2)]
+    return Mixture(leaves[0].log_softmax(1), Gaussian(*leaves[1:])), leaves
+
+
+@pytest.mark.parametrize("make", [gaussian, copy_or_change, mixture])
+def test_beta_zero_has_the_gradients_of_the_exact_likelihood(make):
+    torch.manual_seed(0)
+    prior, leaves = make()
+    latent = leaf(4, 3, 2, 2)
     log_det = latent.flatten(1).sum(1)
-    exact = -(prior.log_prob(latent).flatten(1).sum(1) + log_det).sum()
-    expected = torch.autograd.grad(exact, (prior.mean, prior.log_std, latent), retain_graph=True)
-    found = torch.autograd.grad(beta_nll(prior, latent, log_det, 0.0).sum(), (prior.mean, prior.log_std, latent))
+    exact = -(prior.log_prob(latent) + log_det).sum()
+    expected = torch.autograd.grad(exact, (*leaves, latent), retain_graph=True)
+    found = torch.autograd.grad(negative_log_likelihood(prior, latent, log_det, 0.0).sum(), (*leaves, latent))
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other)
 
 
 def test_beta_one_gives_the_mean_the_gradient_of_the_squared_error():
-    prior, latent = gaussian(), torch.randn(4, 3, 2, 2, dtype=torch.float64)
-    loss = beta_nll(prior, latent, torch.zeros(4, dtype=torch.float64), 1.0).sum()
+    prior, latent = gaussian()[0], leaf(4, 3, 2, 2).detach()
+    loss = negative_log_likelihood(prior, latent, torch.zeros(4, dtype=torch.float64), 1.0).sum()
     assert torch.allclose(torch.autograd.grad(loss, prior.mean)[0], prior.mean - latent)
 
 
-def test_the_flow_keeps_its_exact_gradient_for_any_beta():
-    latent = torch.randn(4, 3, 2, 2, dtype=torch.float64, requires_grad=True)
-    prior, zero = gaussian(), torch.zeros(4, dtype=torch.float64)
-    expected = torch.autograd.grad(-prior.log_prob(latent).sum(), latent)[0]
-    assert torch.allclose(torch.autograd.grad(beta_nll(prior, latent, zero, 0.5).sum(), latent)[0], expected)
+@pytest.mark.parametrize("make", [gaussian, copy_or_change, mixture])
+def test_the_flow_keeps_its_exact_gradient_for_any_beta(make):
+    torch.manual_seed(0)
+    prior, latent, zero = make()[0], leaf(4, 3, 2, 2), torch.zeros(4, dtype=torch.float64)
+    expected = torch.autograd.grad(-prior.log_prob(latent).sum(), latent, retain_graph=True)[0]
+    found = torch.autograd.grad(negative_log_likelihood(prior, latent, zero, 0.5).sum(), latent)[0]
+    assert torch.allclose(found, expected)
 
 
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one():
@@ -107,14 +125,17 @@ def test_imagined_history_enters_only_after_its_share_of_the_steps():
 
 def test_corruption_has_the_promised_scale_and_spares_actions():
     torch.manual_seed(0)
-    model = VideoFlow(MODEL)
+    model = assemble(MODEL)
     frames, actions = windows(0, length=2, rows=400)
     state = model.encode(Context(frames, actions))
-    noisy = corrupt(state, 0.1, torch.Generator().manual_seed(0))
+    noisy = corrupt(state, (0.0, 0.1), torch.Generator().manual_seed(0))
     assert torch.equal(noisy.actions, state.actions)
     difference = (noisy.levels[1].latents - state.levels[1].latents).flatten(1)
-    # The std is uniform in [0, 0.1] per row: mean square 0.1^2 / 3.
-    assert difference.square().mean().item() == pytest.approx(0.01 / 3, rel=0.1)
+    assert torch.equal(noisy.levels[0].latents, state.levels[0].latents)
+    untouched = (difference == 0).all(dim=1)
+    assert untouched.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    # The std of the others is uniform in [0, 0.1] per row: mean square 0.1^2 / 3.
+    assert difference[~untouched].square().mean().item() == pytest.approx(0.01 / 3, rel=0.15)
     assert difference.std(dim=1).max() < 0.13
 
 
@@ -123,7 +144,9 @@ def test_corruption_has_the_promised_scale_and_spares_actions():
     [
         ({"steps": 0}, "steps must be at least 1; got 0"),
         ({"batch": (0, 1)}, "at least 1 window per level"),
-        ({"batch": (1,)}, r"one number per level \(2\)"),
+        ({"batch": (1,)}, r"batch needs 2 numbers for videoflow; got \(1,\)"),
+        ({"history_noise": (0.1,)}, "history_noise needs 2"),
+        ({"micro_batches": 2}, r"batch \(3, 5\) does not split into micro_batches=2 equal parts"),
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
         ({"imagined_steps": -1}, "must not be negative"),
     ],

@@ -4,43 +4,54 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vfplan.models.base import Context
+from vfplan.models.distributions import LatentDistribution
 from vfplan.models.latents import VideoFlowState
-from vfplan.models.prior import Gaussian
 from vfplan.models.videoflow import VideoFlow
-from vfplan.pixels import dequantise
 
 
 @dataclass(frozen=True)
 class LearningConfig:
     """How a model is fitted."""
 
+    name: str = "videoflow"
+    """The model that these settings are for; any model may be trained with any."""
     steps: int = 9_000
     batch: tuple[int, ...] = (8, 16, 64)
-    """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more."""
+    """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more.
+    A model whose levels are trained together has one number."""
+    micro_batches: int = 1
+    """Parts that a batch is worked through in, one after the other or on several processes; the result is the same."""
     learning_rate: float = 2e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """After the warm-up: half a cosine to zero, or no change."""
+    adam: tuple[float, float, float] = (0.9, 0.99, 1e-8)
+    """beta1, beta2 and epsilon of Adam (Kingma and Ba, 2015)."""
     flow_rate: float = 0.05
     """Learning rate of the flow steps, as a share of that of the priors: where pixels stand still, latents must keep
     still to a thousandth while the prior settles, or the likelihood blows up."""
     warmup: int = 200
     beta: float = 0.5
     """Exponent of the beta-NLL; 0 is the plain likelihood."""
-    history_noise: float = 0.01
-    """Upper end of the std of the noise on remembered latents, drawn uniformly per window."""
+    history_noise: tuple[float, ...] = (0.0, 0.0, 0.01)
+    """Upper end of the std of the noise on the remembered latents of each level, drawn uniformly for half of the
+    windows; the other half has none."""
     imagined_steps: int = 3
     """In half of the steps the top level learns to go on from 1 to this many frames of its own imagination."""
     imagine_from: float = 0.5
     """Share of the steps after which it does so: before, what it imagines is no history worth learning from."""
     ema: float = 0.998
     clip: float = 1.0
-    """Largest gradient norm of a level's prior, and of its flow steps."""
+    """Largest gradient norm of a level's prior, and of its flow steps; infinite for no limit."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -49,44 +60,49 @@ class LearningConfig:
             raise ValueError(f"batch must give at least 1 window per level; got {self.batch}")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
+        if self.micro_batches < 1 or any(rows % self.micro_batches for rows in self.batch):
+            raise ValueError(f"batch {self.batch} does not split into micro_batches={self.micro_batches} equal parts")
         if self.imagined_steps < 0:
             raise ValueError(f"imagined_steps must not be negative; got {self.imagined_steps}")
 
 
-def beta_nll(prior: Gaussian, latent: Tensor, log_det: Tensor, beta: float) -> Tensor:
-    """Negative log-likelihood (B,) nats whose gradients to the prior are weighted by sigma^(2 beta).
+def negative_log_likelihood(prior: LatentDistribution, latent: Tensor, log_det: Tensor, beta: float) -> Tensor:
+    """A number (B,) whose gradient to the prior is that of the beta-NLL and to the flow below it the exact one.
 
-    Plain NLL divides every error by sigma^2, so that a Gaussian first learns the still background to the last digit
-    and hardly hears of the few moving pixels; the weight undoes that (Seitzer et al., 2022, eq. 5). The flow below
-    the prior keeps its exact gradient, and the value is the exact one for beta = 0.
+    For beta = 0 its whole gradient is that of the exact negative log-likelihood.
     """
-    weight = (2.0 * beta * prior.log_std).exp().detach()
-    of_prior = weight * prior.log_prob(latent.detach())
-    fixed = Gaussian(prior.mean.detach(), prior.log_std.detach())
-    of_flow = fixed.log_prob(latent)
-    return -(of_prior + of_flow).flatten(1).sum(1) - log_det
+    return -(prior.learning_log_prob(latent.detach(), beta) + prior.detach().log_prob(latent)) - log_det
 
 
 class Learner:
     """A model, its optimiser and its moving average, advanced one step at a time.
 
-    All randomness of step s comes from (seed, s), so a learner restored from `state_dict` goes on exactly as the
-    uninterrupted one would.
+    All randomness of part m of step s comes from (seed, s, m), so a learner restored from `state_dict` goes on exactly
+    as the uninterrupted one would, and it does not matter which process works on which part.
     """
 
     def __init__(self, model: VideoFlow, config: LearningConfig, *, seed: int, device: torch.device) -> None:
-        if len(config.batch) != model.top + 1:
-            raise ValueError(f"batch needs one number per level ({model.top + 1}); got {config.batch}")
+        self.groups = [(level,) for level in range(model.top + 1)] if model.area_averages else [range(model.top + 1)]
+        for name, expected in {"batch": len(self.groups), "history_noise": model.top + 1}.items():
+            if len(getattr(config, name)) != expected:
+                raise ValueError(
+                    f"{name} needs {expected} numbers for {model.config.name}; got {getattr(config, name)}"
+                )
         self.model = model.to(device)
         self.config = config
         self.seed = seed
         self.device = device
         self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-        groups = [
-            {"params": list(self.model.priors.parameters()), "share": 1.0},
-            {"params": list(self.model.levels.parameters()), "share": config.flow_rate},
-        ]
-        self.optimiser = torch.optim.Adam(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        shares = ((self.model.priors, 1.0), (self.model.levels, config.flow_rate), (self.model.dequantiser, 1.0))
+        groups = [{"params": list(part.parameters()), "share": share} for part, share in shares]
+        *betas, epsilon = config.adam
+        self.optimiser = torch.optim.Adam(
+            [group for group in groups if group["params"]],
+            lr=config.learning_rate,
+            betas=(betas[0], betas[1]),
+            eps=epsilon,
+            fused=True,
+        )
         self.steps_done = 0
         self.seconds = 0.0
         """Wall time spent in `step`, resumed runs included."""
@@ -114,26 +130,20 @@ class Learner:
             FloatingPointError: if a loss or gradient is not finite; nothing is updated.
         """
         started = time.monotonic()
-        rng = torch.Generator(self.device).manual_seed(hash((self.seed, self.steps_done)) % 2**63)
         rate = self._learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         self.optimiser.zero_grad(set_to_none=True)
-        nats = []
-        for level, rows in enumerate(self.config.batch):
-            loss, exact = self._level_loss(level, frames[:rows], actions[:rows], rng)
-            loss.backward()
-            for part in (self.model.priors, self.model.levels)[: 1 if level == self.model.top else 2]:
-                norm = nn.utils.clip_grad_norm_(part[level].parameters(), self.config.clip)
-                if not math.isfinite(norm.item()):
-                    raise FloatingPointError(f"gradient of level {level} is not finite at step {self.steps_done}")
-            nats.append(exact)
+        nats = torch.zeros(self.model.top + 1, device=self.device)
+        for part in range(self.config.micro_batches):
+            nats += self._accumulate(part, frames, actions) / self.config.micro_batches
+        self._clip()
         self.optimiser.step()
         self.average.update_parameters(self.model)
         self.steps_done += 1
         self.seconds += time.monotonic() - started
         dims = [self.model.level_dims(level) for level in range(self.model.top + 1)]
-        bits = [n / math.log(2) / d + 8.0 for n, d in zip(nats, dims, strict=True)]
+        bits = [n / math.log(2) / d + 8.0 for n, d in zip(nats.tolist(), dims, strict=True)]
         total = sum(b * d for b, d in zip(bits, dims, strict=True)) / sum(dims)
         return {"bits_per_dim": total, **{f"level_{i}": b for i, b in enumerate(bits)}, "learning_rate": rate}
 
@@ -156,29 +166,87 @@ class Learner:
         self.seconds = float(state["seconds"])
 
     def _learning_rate(self) -> float:
-        """Linear warm-up, then half a cosine to zero."""
+        """Linear warm-up, then the schedule."""
         config, step = self.config, self.steps_done
+        warm = config.learning_rate * min(1.0, (step + 1) / max(1, config.warmup))
+        if config.schedule == "constant":
+            return warm
         progress = min(1.0, max(0, step - config.warmup) / max(1, config.steps - config.warmup))
-        return config.learning_rate * min(1.0, (step + 1) / config.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
+        return warm * 0.5 * (1 + math.cos(math.pi * progress))
 
-    def _level_loss(self, level: int, frames: Tensor, actions: Tensor, rng: torch.Generator) -> tuple[Tensor, float]:
-        past = self.model.past_frames
+    def _accumulate(self, part: int, frames: Tensor, actions: Tensor) -> Tensor:
+        """Add the gradient of one part of the batch; the exact NLL (L,) nats of each level on it."""
+        rng = torch.Generator(self.device).manual_seed(hash((self.seed, self.steps_done, part)) % 2**63)
+        nats = []
+        for rows, group in zip(self.config.batch, self.groups, strict=True):
+            size = rows // self.config.micro_batches
+            chosen = slice(part * size, (part + 1) * size)
+            loss, exact = self._group_loss(group, frames[chosen], actions[chosen], rng)
+            (loss / self.config.micro_batches).backward()
+            nats += exact
+        return torch.stack(nats)
+
+    def _clip(self) -> None:
+        for group in self.groups:
+            for name in ("priors", "levels"):
+                parameters = [p for level in group for p in getattr(self.model, name)[level].parameters()]
+                self._clip_norm(parameters, f"level {group[0]}" if len(group) == 1 else f"the {name}")
+        self._clip_norm(list(self.model.dequantiser.parameters()), "the dequantiser")
+
+    def _clip_norm(self, parameters: list[nn.Parameter], name: str) -> None:
+        norm = nn.utils.clip_grad_norm_(parameters, self.config.clip)
+        if not math.isfinite(norm.item()):
+            raise FloatingPointError(f"gradient of {name} is not finite at step {self.steps_done}")
+
+    def _group_loss(
+        self, group: Sequence[int], frames: Tensor, actions: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The loss of the levels of one group, and their exact NLL in nats."""
+        past, together = self.model.past_frames, len(group) > 1
         imagined = 0
-        with torch.no_grad():
-            state = self.model.encode(Context(frames[:, :past], actions[:, : past - 1]), levels=[level])
-            if level == self.model.top and self._imagines():
+        # Levels trained alone take their memory as given; trained together, the flow also learns what to remember.
+        with torch.set_grad_enabled(together):
+            state = self.model.encode(Context(frames[:, :past], actions[:, : past - 1]), levels=group)
+            if group[0] == self.model.top and self._imagines():
                 draw = torch.randint(2 * self.config.imagined_steps, (1,), generator=rng, device=self.device)
                 imagined = max(0, int(draw.item()) - self.config.imagined_steps + 1)
                 state = self._imagine(state, actions[:, past - 1 : past - 1 + imagined], rng)
             state = corrupt(state, self.config.history_noise, rng)
-        target = frames[:, past + imagined]
-        uniform = torch.rand(target.shape, generator=rng, device=self.device)
-        latent, coarse, log_det = self.model.split(level, dequantise(target, uniform))
-        prior = self.model.prior(level, state, actions[:, past - 1 + imagined], coarse)
-        loss = beta_nll(prior, latent, log_det, self.config.beta).mean() / latent[0].numel()
-        with torch.no_grad():
-            exact = -(prior.log_prob(latent).flatten(1).sum(1) + log_det).mean().item()
+        last = past - 1 + imagined
+        image, log_q = self._dequantise(frames[:, last + 1], frames[:, last], rng, group)
+        dims = sum(self.model.level_dims(level) for level in group)
+        loss, exact = torch.zeros((), device=self.device), []
+        for level, part in enumerate(self.model.split(image, group)):
+            if part is None:
+                continue
+            latent, coarse, log_det = part
+            prior = self.model.prior(level, state, actions[:, last], coarse)
+            price = log_q * (self.model.level_dims(level) / image[0].numel())
+            nats = negative_log_likelihood(prior, latent, log_det, self.config.beta) + price
+            loss = loss + nats.mean() / dims
+            with torch.no_grad():
+                exact.append((price - prior.log_prob(latent) - log_det).mean())
         return loss, exact
+
+    def _dequantise(
+        self, frame: Tensor, previous: Tensor, rng: torch.Generator, group: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
+        """The image and log q of uint8 frame (B, C, Y, X); the dequantiser learns from the first rows.
+
+        It serves all groups of levels: each weighs by its dimensions in what it asks of it. No more rows than the
+        finest group has take part, for its work at full resolution would be the larger part of a coarse level's.
+        """
+        learning = self.config.batch[0] // self.config.micro_batches
+        image, log_q = self.model.dequantiser(frame[:learning], previous[:learning], rng)
+        dims = sum(self.model.level_dims(level) for level in group)
+        # The loss is a mean over all rows, of which these stand for all.
+        share = dims / image[0].numel() * len(frame) / len(image)
+        image, log_q = _scale_gradient(image, share), _scale_gradient(log_q, share)
+        if len(frame) > learning:
+            with torch.no_grad():
+                others = self.model.dequantiser(frame[learning:], previous[learning:], rng)
+            image, log_q = torch.cat([image, others[0]]), torch.cat([log_q, others[1]])
+        return image, log_q
 
     def _imagines(self) -> bool:
         late = self.steps_done >= self.config.imagine_from * self.config.steps
@@ -187,23 +255,32 @@ class Learner:
     def _imagine(self, state: VideoFlowState, actions: Tensor, rng: torch.Generator) -> VideoFlowState:
         """Let the top level roll on, half the rows at temperature 0 and half at 1 (Brandstetter et al., 2022)."""
         rows, steps = actions.shape[:2]
-        noise = self.model.sample_noise(rows, max(1, steps), rng, downscale=2**self.model.top).levels[-1]
-        assert noise is not None
-        temperature = (torch.arange(rows, device=self.device) % 2).view(-1, 1, 1, 1)
-        unused = [None] * self.model.top
+        noise = self.model.sample_noise(rows, max(1, steps), rng, downscale=2**self.model.top)
+        temperature = torch.arange(rows, device=self.device) % 2
+        noise = noise.scaled_by_row(temperature)
         for step in range(steps):
-            drawn = [*unused, temperature * noise[:, step]]
-            _, state = self.model.step(state, actions[:, step], drawn, finest=self.model.top)
+            _, state = self.model.step(state, actions[:, step], noise.at(step), finest=self.model.top)
         return state
 
 
-def corrupt(state: VideoFlowState, scale: float, rng: torch.Generator) -> VideoFlowState:
-    """Add Gaussian noise to the memory, its std uniform in [0, scale] per row, so that rollouts do not drift."""
+def corrupt(state: VideoFlowState, scales: Sequence[float], rng: torch.Generator) -> VideoFlowState:
+    """Add Gaussian noise to the memory of each level, so that rollouts do not drift.
 
-    def noisy(memory: Tensor) -> Tensor:
-        shape = (memory.shape[0],) + (1,) * (memory.dim() - 1)
-        std = scale * torch.rand(shape, generator=rng, device=memory.device)
-        return memory + std * torch.randn(memory.shape, generator=rng, device=memory.device)
-
-    levels = tuple(None if level is None else level.map(noisy) for level in state.levels)
+    Half of the rows stay as they are; the others get a std uniform in [0, the level's scale].
+    """
+    levels = tuple(
+        None if level is None else level.map(partial(_noisy, scale=scale, rng=rng)) if scale else level
+        for level, scale in zip(state.levels, scales, strict=True)
+    )
     return VideoFlowState(levels, state.actions)
+
+
+def _noisy(memory: Tensor, scale: float, rng: torch.Generator) -> Tensor:
+    shape = (memory.shape[0],) + (1,) * (memory.dim() - 1)
+    uniform = torch.rand(shape, generator=rng, device=memory.device)
+    std = scale * (2 * uniform - 1).clamp_min(0)
+    return memory + std * torch.randn(memory.shape, generator=rng, device=memory.device)
+
+
+def _scale_gradient(x: Tensor, scale: float) -> Tensor:
+    return x.detach() + scale * (x - x.detach()) if x.requires_grad else x

@@ -15,12 +15,14 @@ def dequantise(frames: Tensor, noise: Tensor | None = None) -> Tensor:
 
     Args:
         frames: uint8, any shape.
-        noise: uniform in [0, 1), the shape of `frames`; None stands for the middle of the bin, 0.5.
+        noise: in [0, 1), the shape of `frames`; None stands for the middle of the bin, 0.5. Its dtype is the result's.
 
     Adding uniform noise makes log-density minus log 256 per dimension a lower bound on the discrete log-likelihood
     (Theis et al., 2016). The bins tile the interval exactly, so no density is lost between them.
     """
-    return (frames.float() + (0.5 if noise is None else noise)) / 256.0 - 0.5
+    if noise is None:
+        return (frames.float() + 0.5) / 256.0 - 0.5
+    return (frames.to(noise.dtype) + noise) / 256.0 - 0.5
 
 
 def quantise(images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from vfplan.config import command
 
 if TYPE_CHECKING:
     from vfplan.learning import LearningConfig
-    from vfplan.models.videoflow import VideoFlowConfig
+    from vfplan.models.videoflow import Architecture
 
 HELP = """
 Fit an action-conditioned VideoFlow to a store of episodes. Give run_dir to be able to resume: the same command goes on.
@@ -27,8 +27,9 @@ class TrainConfig:
     """Configuration of `vfplan.train`; the comments in `configs/training/train.yaml` say what each key is."""
 
     data: str
-    model: VideoFlowConfig
+    model: Architecture
     learning: LearningConfig
+    actions: Literal["all", "none"] = "all"
     validation_episodes: int = 256
     validate_every: int = 1000
     log_every: int = 100
@@ -58,10 +59,10 @@ def _models() -> dict[str, Any]:
     return dict(CONFIGS)
 
 
-def _learning() -> type:
+def _learning() -> dict[str, Any]:
     from vfplan.learning import LearningConfig
 
-    return LearningConfig
+    return dict.fromkeys(_models(), LearningConfig)
 
 
 # A folder of its own: `model` is a group here, whose files are architectures, and a plain key of the other commands.

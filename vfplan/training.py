@@ -23,10 +23,11 @@ from vfplan.data.windows import WindowSampler
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.learning import Learner
+from vfplan.models.base import Context
 from vfplan.models.build import build_model
 from vfplan.models.checkpoint import save_checkpoint
 from vfplan.models.precision import network_dtype
-from vfplan.models.videoflow import VideoFlowConfig
+from vfplan.models.videoflow import Architecture, VideoFlow
 from vfplan.rundir import RunDir, provenance
 from vfplan.validation import Validator
 
@@ -42,9 +43,10 @@ def run(config: TrainConfig) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     store = EpisodeStore.open(config.data)
-    config = replace(config, model=_fit_to(store, config.model))
+    config = replace(config, model=_fit_to(store, config.model, config.actions))
     torch.manual_seed(config.seed)
-    model = build_model(config.model)
+    model = build_model(config.model).to(device)
+    _initialise(model, store, config)
     learner = Learner(model, config.learning, seed=config.seed, device=device)
     # On a CPU bfloat16 speeds up rollouts but not the backward pass of networks this thin.
     reduced = config.precision != "auto" or device.type == "cuda"
@@ -126,28 +128,41 @@ def _summary(store: EpisodeStore) -> dict[str, Any]:
     }
 
 
-def _fit_to(store: EpisodeStore, model: VideoFlowConfig) -> VideoFlowConfig:
-    """The model for this store's image size and action width; `action_dim=0` stays action-free."""
+def _fit_to(store: EpisodeStore, model: Architecture, actions: str) -> Architecture:
+    """The model for this store's image size and action width; `actions=none` makes it action-free."""
     try:
-        return replace(
-            model,
-            image_size=store.image_size,
-            action_dim=store.action_dim if model.action_dim else 0,
-        )
+        return replace(model, image_size=store.image_size, action_dim=store.action_dim if actions == "all" else 0)
     except ValueError as error:
         raise UserError(f"the model does not fit the data in {store.path}: {error}") from error
 
 
+def _initialise(model: VideoFlow, store: EpisodeStore, config: TrainConfig) -> None:
+    """Set activation normalisations from 128 windows, before anything wraps or averages the model."""
+    past = model.past_frames
+    sampler = WindowSampler(store, past + 1, seed=config.seed, episodes=range(_kept(config, store)))
+    device = next(model.parameters()).device
+    frames, actions = (torch.from_numpy(array).to(device) for array in sampler.batch(0, 128))
+    known = Context(frames[:, :past], actions[:, : past - 1])
+    rng = torch.Generator(device).manual_seed(config.seed)
+    model.initialise(known, actions[:, past - 1 :], frames[:, past:], rng)
+
+
 def _split(config: TrainConfig, store: EpisodeStore, learner: Learner) -> tuple[WindowSampler, Validator]:
     """Windows of all but the last episodes, and a validator on the last ones."""
+    kept = _kept(config, store)
+    sampler = WindowSampler(store, learner.window, seed=config.seed, episodes=range(kept))
+    return sampler, Validator(store, range(kept, len(store)), learner.model.past_frames, learner.device)
+
+
+def _kept(config: TrainConfig, store: EpisodeStore) -> int:
+    """How many episodes, from the first one on, may be trained on."""
     kept = len(store) - config.validation_episodes
     if kept < 1:
         raise UserError(
             f"the store in {store.path} has {len(store)} episodes; validation_episodes={config.validation_episodes} "
             "leaves none to train on"
         )
-    sampler = WindowSampler(store, learner.window, seed=config.seed, episodes=range(kept))
-    return sampler, Validator(store, range(kept, len(store)), learner.model.past_frames, learner.device)
+    return kept
 
 
 def _resume(learner: Learner, config: TrainConfig) -> None:

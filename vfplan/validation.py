@@ -40,7 +40,7 @@ class Validator:
         past, device = self.past_frames, self.frames.device
         rng = torch.Generator(device).manual_seed(0)
         bits = bits_per_dim(model, self.frames[:, : past + 2], self.actions[:, : past + 1], rng)
-        errors = relative_error(model, self.frames, self.actions, downscale=2**model.top)
+        errors = relative_error(model, self.frames, self.actions, downscale=2**model.top if model.area_averages else 1)
         reached = [horizon for horizon in HORIZONS if horizon <= len(errors)]
         return {
             "bits_per_dim": float(bits.per_episode.mean()),

@@ -5,9 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.data.conftest import collect, make_episode, make_meta
+from tests.data.conftest import LENGTH, collect, make_episode, make_meta
 from vfplan.data.episode import Episode
 from vfplan.data.store import EpisodeStore, split_episodes
+from vfplan.data.windows import WindowSampler
+from vfplan.data.writing import prepare_store, write_manifest, write_shard
 from vfplan.errors import UserError
 
 
@@ -29,6 +31,22 @@ def test_every_episode_comes_back(folder):
     store.verify()
     with pytest.raises(IndexError):
         store.episode(8)
+
+
+def test_an_episode_may_lack_actions_hand_and_objects(tmp_path):
+    steps = LENGTH + 1
+    lacking = {"actions": (LENGTH, 0), "hand": (steps, 0), "object_xy": (steps, 0, 2)}
+    empty = {name: np.zeros(shape, np.float32) for name, shape in lacking.items()}
+    meta = make_meta(episodes=2)
+    prepare_store(tmp_path, meta)
+    made = [dataclasses.replace(make_episode(index), **empty) for index in range(2)]
+    write_manifest(tmp_path, [write_shard(tmp_path, 0, 0, made)])
+    store = EpisodeStore.open(tmp_path)
+    store.verify()
+    assert store.action_dim == 0
+    assert {name: getattr(store.episode(1), name).shape for name in lacking} == lacking
+    frames, actions = WindowSampler(store, 3, seed=0).batch(0, 5)
+    assert (frames.shape, actions.shape) == ((5, 3, 3, 8, 12), (5, 2, 0))
 
 
 def test_episodes_are_read_only_views_of_the_files(folder):
@@ -69,7 +87,7 @@ def test_a_damaged_meta_is_refused(folder, text):
 
 def test_an_unfinished_store_is_refused(tmp_path):
     collect(tmp_path / "part", make_meta(), shards=[0, 2])
-    refused(tmp_path / "part", "unfinished: 5 of 8 episodes; run the same vfplan.collect command again")
+    refused(tmp_path / "part", "unfinished: 5 of 8 episodes; run the command that makes it again")
 
 
 @pytest.mark.parametrize("name", ["frames", "actions", "hand", "object_xy"])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vfplan.flows import AffineCoupling, Bijection, Chain, Conv1x1, Haar, Level
+from vfplan.flows import AffineCoupling, Bijection, Chain, Conv1x1, Haar, HaarLevel
 
 SHAPE = (6, 4, 4)
 
@@ -13,7 +13,7 @@ class LevelAsBijection(Bijection):
 
     def __init__(self, channels, **sizes):
         super().__init__()
-        self.level = Level(channels, **sizes)
+        self.level = HaarLevel(channels, **sizes)
 
     def forward(self, x):
         latent, coarse, log_det = self.level(x)
@@ -116,7 +116,7 @@ def test_scales_stay_bounded_for_any_parameters():
 
 def test_a_level_passes_the_area_average_whatever_its_steps_learned():
     torch.manual_seed(0)
-    level = Level(3, steps=3, width=8)
+    level = HaarLevel(3, steps=3, width=8)
     for parameter in level.parameters():
         parameter.data += torch.randn_like(parameter)
     x = torch.randn(2, 3, 8, 8)
@@ -126,7 +126,7 @@ def test_a_level_passes_the_area_average_whatever_its_steps_learned():
 
 def test_float32_inverse_error_stays_small():
     torch.manual_seed(0)
-    level = Level(3, steps=2, width=24)
+    level = HaarLevel(3, steps=2, width=24)
     for parameter in level.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     x = torch.rand(8, 3, 16, 16) - 0.5

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vfplan.errors import UserError
+from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.checkpoint import load_checkpoint, save_checkpoint, shipped_checkpoint
-from vfplan.models.videoflow import PriorConfig, VideoFlow, VideoFlowConfig
 
 CONFIG = VideoFlowConfig(image_size=8, condition_dim=4, priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))))
 
@@ -15,7 +15,7 @@ CONFIG = VideoFlowConfig(image_size=8, condition_dim=4, priors=(PriorConfig((4,)
 @pytest.fixture
 def folder(tmp_path):
     torch.manual_seed(0)
-    save_checkpoint(tmp_path / "saved", VideoFlow(CONFIG), environment={"name": "push"}, training={"steps": 3})
+    save_checkpoint(tmp_path / "saved", assemble(CONFIG), environment={"name": "push"}, training={"steps": 3})
     return tmp_path / "saved"
 
 
@@ -26,7 +26,7 @@ def edit(folder, **changes):
 
 def test_a_checkpoint_gives_back_weights_architecture_and_record(folder):
     torch.manual_seed(0)
-    expected, loaded = VideoFlow(CONFIG), load_checkpoint(folder)
+    expected, loaded = assemble(CONFIG), load_checkpoint(folder)
     assert loaded.model.config == CONFIG
     assert (loaded.environment, loaded.training) == ({"name": "push"}, {"steps": 3})
     for name, value in expected.state_dict().items():
@@ -36,7 +36,7 @@ def test_a_checkpoint_gives_back_weights_architecture_and_record(folder):
 
 def test_saving_again_replaces_the_folder_whole(folder):
     torch.manual_seed(1)
-    save_checkpoint(folder, VideoFlow(CONFIG), environment={"name": "push"}, training={"steps": 4})
+    save_checkpoint(folder, assemble(CONFIG), environment={"name": "push"}, training={"steps": 4})
     assert load_checkpoint(folder).training == {"steps": 4}
     assert [path.name for path in folder.parent.iterdir()] == ["saved"]
 

@@ -6,17 +6,18 @@ import torch
 
 from envs.push import PushEnv
 from vfplan.imagination import area_average
+from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context, LikelihoodModel, WorldModel
 from vfplan.models.oracle import SimulatorOracle
-from vfplan.models.videoflow import PriorConfig, VideoFlow, VideoFlowConfig
+from vfplan.models.videoflow import VideoFlow
 
 ROWS, STEPS, SIZE = 3, 3, 64
 
 
 def videoflow():
     torch.manual_seed(0)
-    priors = (PriorConfig((4,), (1,)), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1)))
-    model = VideoFlow(VideoFlowConfig(past_frames=2, flow_width=4, condition_dim=8, priors=priors))
+    priors = (PriorConfig((4,), (1,), "copy"), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1), "gated", 3))
+    model = assemble(VideoFlowConfig(past_frames=2, flow_width=4, condition_dim=8, priors=priors))
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     return model.eval()
@@ -141,8 +142,10 @@ def test_no_call_changes_the_model(model, scene):
 def test_antithetic_noise_is_each_row_and_its_negative():
     noise = videoflow().sample_noise(2, 1, torch.Generator().manual_seed(0)).antithetic()
     for level in noise.levels:
-        assert level.shape[0] == 4
-        assert torch.equal(level[0::2], -level[1::2])
+        for tensor in (level.values, level.choices):
+            if tensor is not None:
+                assert tensor.shape[0] == 4
+                assert torch.equal(tensor[0::2], -tensor[1::2])
 
 
 def test_the_oracle_is_the_simulator(scene):

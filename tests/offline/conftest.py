@@ -10,8 +10,8 @@ import torch
 from vfplan.data.episode import Episode
 from vfplan.data.store import EpisodeStore, StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
+from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import LogProb
-from vfplan.models.videoflow import PriorConfig, VideoFlow, VideoFlowConfig
 from vfplan.offline.settings import Settings
 from vfplan.offline.trial import HeldOut, Trial
 from vfplan.pixels import frames_from_unit, unit_from_frames
@@ -177,11 +177,11 @@ class Replay:
 def tiny_videoflow(size=32, action_dim=4):
     """A VideoFlow with random parameters."""
     torch.manual_seed(0)
-    priors = (PriorConfig((4,), (1,)), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1)))
+    priors = (PriorConfig((4,), (1,), "copy"), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1), "gated", 2))
     config = VideoFlowConfig(
         image_size=size, action_dim=action_dim, past_frames=PAST, flow_width=4, condition_dim=8, priors=priors
     )
-    model = VideoFlow(config)
+    model = assemble(config)
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     return model.eval()

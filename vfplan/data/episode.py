@@ -14,9 +14,9 @@ class Episode:
 
     Attributes:
         frames: (T+1, Y, X, 3) uint8.
-        actions: (T, A) float32 in [-1, 1].
-        hand: (T+1, 3) float32, position of the hand in m.
-        object_xy: (T+1, O, 2) float32, positions of the objects on the table in m.
+        actions: (T, A) float32 in [-1, 1]; A is 0 where nobody acts.
+        hand: (T+1, 3) float32, position of the hand in m; (T+1, 0) where there is no hand.
+        object_xy: (T+1, O, 2) float32, positions of the objects on the table in m; O is 0 where they are not known.
         policy: name of the policy that acted.
     """
 

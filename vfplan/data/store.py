@@ -4,8 +4,8 @@ DIR/meta.json                     what was collected and how (StoreMeta)
 DIR/manifest.jsonl                one line for each shard, in order (ShardRecord)
 DIR/shard-00000/frames.npy        (E, T+1, Y, X, 3) uint8
 DIR/shard-00000/actions.npy       (E, T, A) float32
-DIR/shard-00000/hand.npy          (E, T+1, 3) float32, m
-DIR/shard-00000/object_xy.npy     (E, T+1, O, 2) float32, m
+DIR/shard-00000/hand.npy          (E, T+1, 3) float32, m; (E, T+1, 0) where there is no hand
+DIR/shard-00000/object_xy.npy     (E, T+1, O, 2) float32, m; O = 0 where objects are not known
 """
 
 import hashlib
@@ -39,7 +39,8 @@ class StoreMeta:
         length: actions per episode, T.
         seed: episode i is a function of (seed, i) and the rest of this record.
         policy: the policy asked for; the manifest has the one each episode got.
-        description: the environment's own: image size, step in s, action width and scale, renderer, camera, MJCF.
+        description: the environment's own (image size, step in s, action scale, renderer, camera, MJCF), the
+            configuration of a source with known answers, or where imported episodes come from.
         versions: of the packages that decide about pixels and physics.
     """
 
@@ -113,7 +114,7 @@ class EpisodeStore:
         if stored < meta.episodes:
             raise UserError(
                 f"{path} is unfinished: {stored} of {meta.episodes} episodes; "
-                f"run the same vfplan.collect command again to finish it"
+                f"run the command that makes it again to finish it"
             )
         return cls(path, meta, records)
 
@@ -208,7 +209,7 @@ def _map_shard(path: Path, meta: StoreMeta, record: ShardRecord) -> dict[str, np
         try:
             array = np.load(file, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
-            raise UserError(f"{file} is missing; run the same vfplan.collect command again to make it anew") from None
+            raise UserError(f"{file} is missing; run the command that made the store again") from None
         except (ValueError, EOFError, OSError) as error:
             raise UserError(f"{file} is damaged: {str(error).splitlines()[0]}") from error
         if array.dtype != dtype or array.shape[:2] != (record.count, steps):

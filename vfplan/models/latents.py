@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vfplan.models.distributions import LatentNoise
+
 
 @dataclass(frozen=True)
 class LevelMemory:
@@ -54,24 +56,35 @@ class VideoFlowState:
 
 @dataclass(frozen=True)
 class VideoFlowNoise:
-    """Standard-normal noise (B, T, c, y, x) per level, finest first; None where a level is not rolled out."""
+    """Standard-normal noise of T steps per level, finest first: every tensor is (B, T, ...).
 
-    levels: tuple[Tensor | None, ...]
+    None where a level is not rolled out.
+    """
+
+    levels: tuple[LatentNoise | None, ...]
 
     def scaled(self, temperature: float) -> VideoFlowNoise:
-        """The noise at another temperature: every standard deviation times `temperature`."""
-        return self._map(lambda level: temperature * level)
+        """The noise at another temperature: every standard deviation times `temperature`, every choice less random."""
+        return self._map(lambda tensor: temperature * tensor)
+
+    def scaled_by_row(self, temperatures: Tensor) -> VideoFlowNoise:
+        """The noise with a temperature (B,) of its own for every row."""
+        return self._map(lambda tensor: temperatures.view(-1, *[1] * (tensor.dim() - 1)) * tensor)
 
     def antithetic(self) -> VideoFlowNoise:
         """Rows (2B, ...) in which row 2i is row i of this noise and row 2i + 1 its negative."""
-        return self._map(lambda level: torch.stack([level, -level], dim=1).flatten(0, 1))
+        return self._map(lambda tensor: torch.stack([tensor, -tensor], dim=1).flatten(0, 1))
 
     def take(self, rows: Tensor | slice) -> VideoFlowNoise:
         """The chosen rows."""
-        return self._map(lambda level: level[rows])
+        return self._map(lambda tensor: tensor[rows])
+
+    def at(self, step: int) -> tuple[LatentNoise | None, ...]:
+        """The noise of one step: tensors (B, ...)."""
+        return self._map(lambda tensor: tensor[:, step]).levels
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowNoise:
-        return VideoFlowNoise(tuple(None if level is None else function(level) for level in self.levels))
+        return VideoFlowNoise(tuple(None if level is None else level.map(function) for level in self.levels))
 
 
 @dataclass(frozen=True)

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from vfplan.models.distributions import CopyOrChange, Gaussian, LatentDistribution, Mixture
 from vfplan.models.unet import UNet
 
-# Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79;
-# a narrower prior could only win on data with no noise at all, a wider one than e^1 exceeds the range of the data.
+# Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79
+# if it is uniform, less if it is learned; a prior wider than e^1 exceeds the range of the data.
 LOG_STD_RANGE = (-7.5, 1.0)
 
-
-@dataclass(frozen=True)
-class Gaussian:
-    """A diagonal Gaussian over latents (B, c, y, x)."""
-
-    mean: Tensor
-    log_std: Tensor
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log-density of value (B, c, y, x), nats per element, same shape."""
-        standard = (value - self.mean) * (-self.log_std).exp()
-        return -0.5 * standard.square() - self.log_std - 0.5 * math.log(2 * math.pi)
-
-    def transform(self, noise: Tensor) -> Tensor:
-        """The sample that standard-normal noise (B, c, y, x) selects; zeros give the mean."""
-        return self.mean + self.log_std.exp() * noise
+Elements = Literal["gaussian", "gated", "copy"]
 
 
 class LevelPrior(nn.Module):
-    """p(z_t | past z, coarse images up to time t, actions) of one level: a diagonal Gaussian.
+    """p(z_t | past z, coarse images up to time t, actions) of one level.
 
-    The mean is the previous latent plus a learned change (the latent skip of VideoFlow), the log standard deviation
-    is bounded on both sides by `LOG_STD_RANGE`, and all actions of the memory window act through FiLM.
+    A U-Net sees the memory; all actions of the memory window act through FiLM. The mean is the previous latent plus a
+    learned change (the latent skip of VideoFlow), the log standard deviation is bounded on both sides.
 
     Args:
         latent_channels: channels c of the latent.
@@ -47,6 +32,12 @@ class LevelPrior(nn.Module):
         action_dim: A; 0 gives the action-free model.
         widths, blocks: the U-Net, finest scale first.
         condition_dim: width of the action embedding.
+        elements: `gaussian`; `gated`, whose change is multiplied by a gate that can close where nothing moves; or
+            `copy`, a mixture per element of staying and changing.
+        components: M; more than one gives a mixture over the whole latent.
+
+    Raises:
+        ValueError: for a mixture of `copy` elements.
     """
 
     def __init__(
@@ -60,10 +51,17 @@ class LevelPrior(nn.Module):
         widths: Sequence[int],
         blocks: Sequence[int],
         condition_dim: int,
+        elements: Elements = "gaussian",
+        components: int = 1,
     ) -> None:
         super().__init__()
-        self.latent_channels = latent_channels
+        if components > 1 and elements == "copy":
+            raise ValueError("a mixture over the whole latent needs elements=gaussian or gated; got copy")
+        self.latent_shape = (latent_channels, *size)
         self.action_dim = action_dim
+        self.elements = elements
+        self.maps = 2 if elements == "gaussian" else 3
+        self.components = components
         self.embed_actions = nn.Sequential(
             nn.Linear(max(1, past_frames * action_dim), condition_dim),
             nn.SiLU(),
@@ -72,7 +70,7 @@ class LevelPrior(nn.Module):
         )
         self.net = UNet(
             in_channels=past_frames * latent_channels + (past_frames + 1) * coarse_channels,
-            out_channels=2 * latent_channels,
+            out_channels=self.maps * components * latent_channels + (components if components > 1 else 0),
             size=size,
             widths=widths,
             blocks=blocks,
@@ -80,8 +78,13 @@ class LevelPrior(nn.Module):
         )
         # sigma starts near 0.1: between the noise floor of still pixels and the contrast of a moving object.
         self.raw_log_std = nn.Parameter(torch.zeros(latent_channels, 1, 1))
+        if elements == "copy":
+            self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), -1.5))
+        if components > 1:
+            # Equal components would stay equal for ever.
+            nn.init.normal_(self.net.head.bias, std=0.05)  # type: ignore[arg-type]
 
-    def forward(self, past: Tensor, coarse: Tensor | None, actions: Tensor) -> Gaussian:
+    def forward(self, past: Tensor, coarse: Tensor | None, actions: Tensor) -> LatentDistribution:
         """The prior of z_t.
 
         Args:
@@ -91,7 +94,31 @@ class LevelPrior(nn.Module):
         """
         inputs = [past.flatten(1, 2)] if coarse is None else [past.flatten(1, 2), coarse.flatten(1, 2)]
         flat = actions.flatten(1) if self.action_dim else past.new_zeros(past.shape[0], 1)
-        change, raw = self.net(torch.cat(inputs, dim=1), self.embed_actions(flat)).chunk(2, dim=1)
-        low, high = LOG_STD_RANGE
-        log_std = low + (high - low) * torch.sigmoid(raw + self.raw_log_std + 0.6)
-        return Gaussian(past[:, -1] + change, log_std)
+        maps = self.net(torch.cat(inputs, dim=1), self.embed_actions(flat))
+        last = past[:, -1]
+        if self.components > 1:
+            log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
+            parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).chunk(self.maps, dim=2)
+            return Mixture(log_weights, self._gaussian(last[:, None], *parts))
+        parts = maps.chunk(self.maps, dim=1)
+        if self.elements == "copy":
+            still = Gaussian(last, bounded_log_std(self.raw_copy_log_std).expand_as(last))
+            return CopyOrChange(still, self._gaussian(last, *parts[:2]), parts[2])
+        return self._gaussian(last, *parts)
+
+    def _gaussian(self, last: Tensor, change: Tensor, raw: Tensor, gate: Tensor | None = None) -> Gaussian:
+        if gate is not None:
+            change = 2 * torch.sigmoid(gate) * change
+        return Gaussian(last + change, bounded_log_std(raw + self.raw_log_std))
+
+    def choice_shape(self) -> tuple[int, ...] | None:
+        """Shape of the choices a sample needs, per row; None if there are no alternatives."""
+        if self.components > 1:
+            return (self.components,)
+        return self.latent_shape if self.elements == "copy" else None
+
+
+def bounded_log_std(raw: Tensor) -> Tensor:
+    """A log standard deviation inside `LOG_STD_RANGE`, about -2 for 0."""
+    low, high = LOG_STD_RANGE
+    return low + (high - low) * torch.sigmoid(raw + 0.6)

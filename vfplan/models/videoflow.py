@@ -2,9 +2,8 @@
 
 After Kumar et al., "VideoFlow: A Conditional Flow-Based Model for Stochastic Video Generation", ICLR 2020, with the
 same factorisation p(x_t | x_<t, a) = |det| prod_l p(z_t^l | z_<t^l, h_<=t^(l+1), a). Levels run from the finest
-(0) to the top; h^(l+1) is the image that level l leaves to the coarser ones. Because every level passes an
-orthonormal area average upwards, the top latent *is* the thumbnail of the frame, and a rollout of the coarse levels
-alone is the exact marginal of the model over thumbnails.
+(0) to the top; h^(l+1) is the image that level l leaves to the coarser ones. This file holds what follows from the
+factorisation; which levels and priors a model is made of is said in `architecture.py` and `architecture_2019.py`.
 """
 
 from __future__ import annotations
@@ -16,110 +15,126 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vfplan.flows import Level
+from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb
+from vfplan.models.distributions import LatentDistribution, LatentNoise
 from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
-from vfplan.models.prior import Gaussian, LevelPrior
 from vfplan.pixels import LOG_LEVELS, dequantise, to_unit
 
 
 @dataclass(frozen=True)
-class PriorConfig:
-    """Size of one level's prior network."""
+class Architecture:
+    """What every configuration of `VideoFlow` says."""
 
-    widths: tuple[int, ...]
-    """Channels at each scale of the U-Net, finest first."""
-    blocks: tuple[int, ...]
-    """Residual blocks at each scale."""
-
-
-@dataclass(frozen=True)
-class VideoFlowConfig:
-    """Architecture of `VideoFlow`; stored in checkpoints."""
-
-    name: str = "videoflow"
+    name: str
     image_size: int = 64
     channels: int = 3
     action_dim: int = 4
+    """0 for the action-free model."""
     past_frames: int = 3
-    flow_steps: int = 2
-    flow_width: int = 24
-    condition_dim: int = 64
-    priors: tuple[PriorConfig, ...] = (
-        PriorConfig((16, 24, 32), (1, 1, 1)),
-        PriorConfig((24, 40, 48), (1, 1, 1)),
-        PriorConfig((32, 64, 128), (1, 2, 2)),
-    )
-    """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
-
-    def __post_init__(self) -> None:
-        if self.past_frames < 1:
-            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
-        if len(self.priors) < 1 or self.image_size % 2 ** (len(self.priors) - 1):
-            raise ValueError(f"image_size={self.image_size} cannot be halved for {len(self.priors)} levels")
 
 
 class VideoFlow(nn.Module):
-    """The default world model: Haar levels, bounded flow steps, U-Net priors with FiLM actions."""
+    """A world model with exact likelihoods, put together from levels, priors and a dequantiser.
+
+    Args:
+        config: what the parts were made from; stored in checkpoints.
+        levels: the frame flow, finest first; the last is the top.
+        priors: one per level: (memory (B, P, c, y, x), coarser images (B, P + 1, u, y, x) or None, actions (B, P, A))
+            -> LatentDistribution, with `choice_shape()`.
+        dequantiser: (frame, frame before, rng) -> (image, log q).
+        area_averages: whether each level's coarser image is the area average of its input. Then the coarse levels alone
+            are the model's exact marginal over thumbnails, rollouts may be downscaled, and the levels can be trained
+            independently of each other.
+    """
 
     bound: Literal["dequantised"] = "dequantised"
     reads_simulator = False
 
-    def __init__(self, config: VideoFlowConfig) -> None:
+    def __init__(
+        self,
+        config: Architecture,
+        levels: Sequence[Level],
+        priors: Sequence[nn.Module],
+        dequantiser: nn.Module,
+        *,
+        area_averages: bool,
+    ) -> None:
         super().__init__()
         self.config = config
         self.past_frames = config.past_frames
         self.action_dim = config.action_dim
-        count = len(config.priors)
-        self.levels = nn.ModuleList(
-            [Level(config.channels, steps=config.flow_steps, width=config.flow_width) for _ in range(count - 1)]
-        )
-        self.priors = nn.ModuleList()
-        for level, prior in enumerate(config.priors):
-            top = level == count - 1
-            side = config.image_size // 2 ** min(level + 1, count - 1)
-            self.priors.append(
-                LevelPrior(
-                    latent_channels=config.channels * (1 if top else 3),
-                    coarse_channels=0 if top else config.channels,
-                    size=(side, side),
-                    past_frames=config.past_frames,
-                    action_dim=config.action_dim,
-                    widths=prior.widths,
-                    blocks=prior.blocks,
-                    condition_dim=config.condition_dim,
-                )
-            )
-
-    def set_compute_dtype(self, dtype: torch.dtype) -> None:
-        """Let the prior networks run in `dtype`: bfloat16 for training and rollouts, never for reported likelihoods."""
-        for prior in self.priors:
-            prior.net.compute_dtype = dtype  # type: ignore[union-attr]
+        self.area_averages = area_averages
+        self.levels = nn.ModuleList(levels)
+        self.priors = nn.ModuleList(priors)
+        self.dequantiser = dequantiser
 
     @property
     def top(self) -> int:
         """Index of the coarsest level."""
-        return len(self.levels)
+        return len(self.levels) - 1
+
+    def initialise(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> None:
+        """Set every activation normalisation that is not yet set, from one batch: an explicit step before training.
+
+        The flow's own are set by all frames of the batch (P + T >= 100 of them or more), the priors' by the latents of
+        `frames` (B, T, C, Y, X) after actions (B, T, A). A model without such layers stays as it is.
+        """
+
+        def run() -> None:
+            known, seen = context.frames[:, :-1].flatten(0, 1), context.frames[:, 1:].flatten(0, 1)
+            before = torch.cat([known, context.frames[:, -1]])
+            self.split(self.dequantiser(torch.cat([seen, frames[:, 0]]), before, rng)[0])
+            self.log_prob(context, actions, frames, rng)
+
+        initialise_actnorms(run, [self])
 
     def encode(self, context: Context, levels: Sequence[int] | None = None) -> VideoFlowState:
         """Run the flow on the context frames, each pixel at the middle of its bin; all levels by default."""
         images = dequantise(context.frames)
         rows, past = images.shape[:2]
         memories: list[LevelMemory | None] = []
-        for level in range(self.top + 1):
-            if levels is not None and level not in levels:
+        for part in self.split(images.flatten(0, 1), levels):
+            if part is None:
                 memories.append(None)
                 continue
-            latent, coarse, _ = self.split(level, images.flatten(0, 1))
-            memories.append(
-                LevelMemory(
-                    latent.unflatten(0, (rows, past)), None if coarse is None else coarse.unflatten(0, (rows, past))
-                )
-            )
+            latent, coarse, _ = part
+            shaped = None if coarse is None else coarse.unflatten(0, (rows, past))
+            memories.append(LevelMemory(latent.unflatten(0, (rows, past)), shaped))
         return VideoFlowState(tuple(memories), context.actions)
 
-    def prior(self, level: int, state: VideoFlowState, action: Tensor, coarse: Tensor | None) -> Gaussian:
-        """p(z_t^level | state, action (B, A) into frame t, coarser image (B, C, y, x) of frame t; None at the top)."""
+    def split(
+        self, images: Tensor, levels: Sequence[int] | None = None
+    ) -> list[tuple[Tensor, Tensor | None, Tensor] | None]:
+        """Latent, coarser image (None at the top) and log-det (B,) of images (B, C, Y, X) per level, finest first.
+
+        None for a level that is not among `levels` (default: all).
+        """
+        wanted = range(self.top + 1) if levels is None else levels
+        parts: list[tuple[Tensor, Tensor | None, Tensor] | None] = [None] * (self.top + 1)
+        for index in range(max(wanted, default=-1) + 1):
+            level: Level = self.levels[index]  # type: ignore[assignment]
+            if index not in wanted:
+                images = level.coarsen(images)
+                continue
+            parts[index] = latent, coarse, _ = level(images)
+            images = latent if coarse is None else coarse
+        return parts
+
+    def latents(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The latents of images (B, C, Y, X) in [-0.5, 0.5), one per level, finest first."""
+        return tuple(part[0] for part in self.split(images) if part is not None)
+
+    def image(self, latents: Sequence[Tensor]) -> Tensor:
+        """The images (B, C, Y, X) of one latent per level, finest first: the inverse of `latents`; not clamped."""
+        image: Tensor | None = None
+        for level, latent in reversed(list(zip(self.levels, latents, strict=True))):
+            image = level.inverse(latent, image)  # type: ignore[operator]
+        assert image is not None
+        return image
+
+    def prior(self, level: int, state: VideoFlowState, action: Tensor, coarse: Tensor | None) -> LatentDistribution:
+        """p(z_t^level | state, action (B, A) into frame t, coarser image (B, u, y, x) of frame t; None at the top)."""
         memory = state.levels[level]
         if memory is None:
             raise ValueError(f"the state was encoded without level {level}")
@@ -130,16 +145,18 @@ class VideoFlow(nn.Module):
 
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoFlowNoise:
         """Standard-normal noise for the levels that a rollout at `downscale` needs; zeros without a generator."""
+        device = next(self.parameters()).device
+
+        def draw(shape: Sequence[int]) -> Tensor:
+            if rng is None:
+                return torch.zeros(1, device=device).expand(rows, steps, *shape)
+            return torch.randn((rows, steps, *shape), generator=rng, device=device)
+
         finest = self._finest_level(downscale)
-        noise: list[Tensor | None] = [None] * finest
+        noise: list[LatentNoise | None] = [None] * finest
         for level in range(finest, self.top + 1):
-            shape = (rows, steps, *self._latent_shape(level))
-            device = next(self.parameters()).device
-            noise.append(
-                torch.zeros(1, device=device).expand(shape)
-                if rng is None
-                else torch.randn(shape, generator=rng, device=device)
-            )
+            choices = self.priors[level].choice_shape()  # type: ignore[operator]
+            noise.append(LatentNoise(draw(self.latent_shape(level)), None if choices is None else draw(choices)))
         return VideoFlowNoise(tuple(noise))
 
     def rollout(
@@ -152,17 +169,16 @@ class VideoFlow(nn.Module):
         finest = self._finest_level(downscale)
         frames = []
         for step in range(actions.shape[1]):
-            drawn = [None if level is None else level[:, step] for level in noise.levels]
-            image, state = self.step(state, actions[:, step], drawn, finest=finest)
+            image, state = self.step(state, actions[:, step], noise.at(step), finest=finest)
             frames.append(image)
         return VideoFlowRollout(torch.stack(frames, dim=1), 2.0**finest)
 
     def step(
-        self, state: VideoFlowState, action: Tensor, noise: Sequence[Tensor | None], *, finest: int
+        self, state: VideoFlowState, action: Tensor, noise: Sequence[LatentNoise | None], *, finest: int
     ) -> tuple[Tensor, VideoFlowState]:
         """The image (B, C, y, x) of level `finest` after action (B, A), and the memory that includes it.
 
-        `noise` has a (B, c, y, x) for every level from `finest` to the top.
+        `noise` has tensors (B, ...) for every level from `finest` to the top.
         """
         image: Tensor | None = None
         memories = list(state.levels)
@@ -172,7 +188,7 @@ class VideoFlow(nn.Module):
                 raise ValueError(f"the noise was drawn without level {level}, which downscale={2**finest} needs")
             latent = prior.transform(drawn)
             memories[level] = memories[level].push(latent, image)  # type: ignore[union-attr]
-            image = latent if image is None else self.levels[level].inverse(latent, image)  # type: ignore[operator]
+            image = self.levels[level].inverse(latent, image)  # type: ignore[operator]
         assert image is not None
         return image, VideoFlowState(tuple(memories), torch.cat([state.actions, action[:, None]], dim=1)[:, 1:])
 
@@ -181,72 +197,61 @@ class VideoFlow(nn.Module):
         images = rollout.images if steps is None else rollout.images[:, steps]
         return to_unit(images / rollout.gain)
 
-    def level_log_prob(self, level: int, state: VideoFlowState, action: Tensor, frame: Tensor) -> Tensor:
-        """Log-density (B,) nats of one level of a dequantised frame (B, C, Y, X), given memory and action."""
-        latent, coarse, log_det = self.split(level, frame)
-        return self.prior(level, state, action, coarse).log_prob(latent).flatten(1).sum(1) + log_det
-
-    def split(self, level: int, frame: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Latent, coarser image (None at the top) and log-determinant (B,) of one level of frame (B, C, Y, X)."""
-        for finer in range(level):
-            frame = self.levels[finer].coarsen(frame)  # type: ignore[operator]
-        if level == self.top:
-            return frame, None, frame.new_zeros(frame.shape[0])
-        return self.levels[level](frame)
-
-    def latents(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The latents of images (B, C, Y, X) in [-0.5, 0.5), finest level first: the flow alone, without a prior."""
-        found = []
-        for level in self.levels:
-            latent, images, _ = level(images)
-            found.append(latent)
-        return (*found, images)
-
-    def image(self, latents: Sequence[Tensor]) -> Tensor:
-        """The images (B, C, Y, X) of latents, finest first: the inverse of `latents`; not clamped."""
-        *details, image = latents
-        for level, latent in zip(reversed(self.levels), reversed(details), strict=True):
-            image = level.inverse(latent, image)  # type: ignore[operator]
-        return image
-
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
         """Teacher-forced lower bound on the log-probability of uint8 frames (B, T, C, Y, X), one dequantisation sample.
 
-        Frame t is scored given the true frames before it (context frames cost nothing). The constant of
-        dequantisation, log 256 nats per dimension, is spread over the levels by their number of dimensions.
+        Frame t is scored given the true frames before it (context frames cost nothing). What dequantisation costs, log
+        256 nats per dimension plus log q, is spread over the levels by their number of dimensions.
 
         Raises:
             ValueError: if the networks compute in a reduced precision.
         """
-        if any(prior.net.compute_dtype != torch.float32 for prior in self.priors):  # type: ignore[union-attr]
+        if self._reduced():
             raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
         history = torch.cat([context.frames, frames], dim=1)
         past = torch.cat([context.actions, actions], dim=1)
-        noise = torch.rand(frames.shape, generator=rng, device=frames.device)
         per_frame = []
         for step in range(frames.shape[1]):
             window = slice(step, step + self.past_frames)
-            state = self.encode(Context(history[:, window], past[:, step : step + self.past_frames - 1]))
-            target = dequantise(frames[:, step], noise[:, step])
-            per_level = [
-                self.level_log_prob(level, state, actions[:, step], target) - self.level_dims(level) * LOG_LEVELS
-                for level in range(self.top + 1)
-            ]
-            per_frame.append(torch.stack(per_level, dim=1))
+            known = Context(history[:, window], past[:, step : step + self.past_frames - 1])
+            state = self.encode(known)
+            image, log_q = self.dequantiser(frames[:, step], known.frames[:, -1], rng)
+            per_frame.append(self.level_log_probs(state, actions[:, step], image, log_q))
         levels = torch.stack(per_frame, dim=1)
         return LogProb(levels.sum(2), levels)
 
+    def level_log_probs(self, state: VideoFlowState, action: Tensor, image: Tensor, log_q: Tensor) -> Tensor:
+        """Log-probability (B, L) nats of each level of a dequantised frame (B, C, Y, X), given memory and action."""
+        per_level = []
+        for level, part in enumerate(self.split(image)):
+            assert part is not None
+            latent, coarse, log_det = part
+            dims = self.level_dims(level)
+            price = dims * (LOG_LEVELS + log_q / image[0].numel())
+            per_level.append(self.prior(level, state, action, coarse).log_prob(latent) + log_det - price)
+        return torch.stack(per_level, dim=1)
+
     def level_dims(self, level: int) -> int:
         """Number of dimensions of one level's latent."""
-        channels, rows, columns = self._latent_shape(level)
+        channels, rows, columns = self.latent_shape(level)
         return channels * rows * columns
 
-    def _latent_shape(self, level: int) -> tuple[int, int, int]:
-        side = self.config.image_size // 2 ** min(level + 1, self.top)
-        return self.config.channels * (1 if level == self.top else 3), side, side
+    def latent_shape(self, level: int) -> tuple[int, int, int]:
+        """(c, y, x) of one level's latent."""
+        return self.priors[level].latent_shape  # type: ignore[return-value]
+
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Let the networks that can run in `dtype`: bfloat16 for training and rollouts, never for likelihoods."""
+        for module in self.modules():
+            if hasattr(module, "compute_dtype"):
+                module.compute_dtype = dtype  # type: ignore[assignment]
+
+    def _reduced(self) -> bool:
+        dtypes = {getattr(module, "compute_dtype", torch.float32) for module in self.modules()}
+        return dtypes != {torch.float32}
 
     def _finest_level(self, downscale: int) -> int:
-        scales = [2**level for level in range(self.top + 1)]
+        scales = [2**level for level in range(self.top + 1)] if self.area_averages else [1]
         if downscale not in scales:
             raise ValueError(f"downscale must be one of {scales}; got {downscale}")
         return scales.index(downscale)

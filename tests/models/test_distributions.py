@@ -1,0 +1,90 @@
+"""Latent distributions: densities are normalised, and samples come from them."""
+
+import math
+
+import pytest
+import torch
+
+from vfplan.models.distributions import CopyOrChange, Gaussian, LatentNoise, Mixture
+
+
+def number(value):
+    return torch.full((1, 1, 1, 1), value, dtype=torch.float64)
+
+
+def gaussian():
+    return Gaussian(number(0.3), number(-1.2))
+
+
+def copy_or_change():
+    return CopyOrChange(Gaussian(number(0.1), number(-3.0)), Gaussian(number(0.6), number(-1.0)), number(0.4))
+
+
+def mixture():
+    weights = torch.tensor([[0.2, 0.5, 0.3]], dtype=torch.float64).log()
+    mean = torch.tensor([-1.0, 0.0, 2.0], dtype=torch.float64).view(1, 3, 1, 1, 1)
+    return Mixture(weights, Gaussian(mean, torch.full_like(mean, -1.0)))
+
+
+CASES = [gaussian, copy_or_change, mixture]
+GRID = torch.linspace(-8, 8, 200_001, dtype=torch.float64)
+
+
+def density(distribution):
+    return distribution.log_prob(GRID.view(-1, 1, 1, 1)).exp()
+
+
+def draw(distribution, rows, temperature=1.0):
+    """Samples (rows,): a distribution of one row is broadcast to as many."""
+    rng = torch.Generator().manual_seed(0)
+    shape = {Gaussian: None, CopyOrChange: (rows, 1, 1, 1), Mixture: (rows, 3)}[type(distribution)]
+    normal = {"generator": rng, "dtype": torch.float64}
+    values = temperature * torch.randn(rows, 1, 1, 1, **normal)
+    choices = None if shape is None else temperature * torch.randn(shape, **normal)
+    if isinstance(distribution, Mixture):
+        components = distribution.components
+        spread = [part.expand(rows, *part.shape[1:]) for part in (components.mean, components.log_std)]
+        distribution = Mixture(distribution.log_weights.expand(rows, -1), Gaussian(*spread))
+    return distribution.transform(LatentNoise(values, choices)).flatten()
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_densities_integrate_to_one(make):
+    assert torch.trapezoid(density(make()), GRID).item() == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_samples_follow_the_density(make):
+    rows = 40_000
+    cumulative = torch.cumulative_trapezoid(density(make()), GRID)
+    samples = draw(make(), rows).sort().values
+    expected = cumulative[torch.searchsorted(GRID[1:], samples).clamp_max(len(cumulative) - 1)]
+    empirical = (torch.arange(rows) + 0.5) / rows
+    # Kolmogorov and Smirnov: the largest distance of a true sample exceeds this once in 100,000 draws.
+    assert (expected - empirical).abs().max().item() < math.sqrt(math.log(2e5) / (2 * rows))
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_temperature_zero_takes_the_likeliest_alternative(make):
+    likeliest = {gaussian: 0.3, copy_or_change: 0.1, mixture: 0.0}[make]
+    assert draw(make(), 3, temperature=0.0).tolist() == pytest.approx([likeliest] * 3)
+
+
+def test_copying_survives_certainty():
+    """Log-odds far beyond the precision of a float32 probability still decide rightly."""
+    logit = torch.tensor([60.0, -60.0]).view(2, 1, 1, 1)
+    distribution = CopyOrChange(*[Gaussian(torch.full((2, 1, 1, 1), mean), torch.zeros(())) for mean in (0, 5)], logit)
+    noise = torch.linspace(-6, 6, 1001)
+    for choice in noise:
+        values = distribution.transform(LatentNoise(torch.zeros(2, 1, 1, 1), choice.expand(2, 1, 1, 1)))
+        assert values.flatten().tolist() == [0.0, 5.0]
+
+
+def test_a_mixture_chooses_for_the_whole_latent_at_once():
+    mean = torch.stack([torch.zeros(2, 4, 4), torch.ones(2, 4, 4)])[None].expand(50, -1, -1, -1, -1)
+    weights = torch.full((50, 2), 0.5).log()
+    rng = torch.Generator().manual_seed(0)
+    noise = LatentNoise(torch.zeros(50, 2, 4, 4), torch.randn(50, 2, generator=rng))
+    samples = Mixture(weights, Gaussian(mean, torch.zeros_like(mean))).transform(noise).flatten(1)
+    assert (samples == samples[:, :1]).all()
+    assert 10 < samples[:, 0].sum() < 40

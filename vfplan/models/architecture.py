@@ -1,0 +1,83 @@
+"""The default world model: Haar levels, bounded flow steps, U-Net priors that see the actions.
+
+What it changes over the model of 2019 (`architecture_2019.py`), and why, is measured in docs/likelihood.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vfplan.flows import HaarLevel, Level, TopLevel
+from vfplan.models.dequantisation import LearnedDequantiser, UniformDequantiser
+from vfplan.models.prior import Elements, LevelPrior
+from vfplan.models.videoflow import Architecture, VideoFlow
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """One level's prior."""
+
+    widths: tuple[int, ...]
+    """Channels at each scale of the U-Net, finest first."""
+    blocks: tuple[int, ...]
+    """Residual blocks at each scale."""
+    elements: Elements = "gaussian"
+    """Distribution of each element of the latent."""
+    components: int = 1
+    """Alternatives for the whole latent."""
+
+
+@dataclass(frozen=True)
+class VideoFlowConfig(Architecture):
+    """Architecture of the default `VideoFlow`; stored in checkpoints."""
+
+    name: str = "videoflow"
+    flow_steps: int = 2
+    flow_width: int = 24
+    condition_dim: int = 64
+    dequantisation: Literal["uniform", "learned"] = "learned"
+    dequantisation_width: int = 12
+    priors: tuple[PriorConfig, ...] = (
+        PriorConfig((16, 24, 32), (1, 1, 1), "copy"),
+        PriorConfig((24, 40, 48), (1, 1, 1), "copy"),
+        PriorConfig((32, 64, 128), (1, 2, 2), "gated", 8),
+    )
+    """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
+
+    def __post_init__(self) -> None:
+        if self.past_frames < 1:
+            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
+        if len(self.priors) < 1 or self.image_size % 2 ** (len(self.priors) - 1):
+            raise ValueError(f"image_size={self.image_size} cannot be halved for {len(self.priors)} levels")
+
+
+def assemble(config: VideoFlowConfig) -> VideoFlow:
+    """The default model, freshly initialised."""
+    count = len(config.priors)
+    levels: list[Level] = [
+        HaarLevel(config.channels, steps=config.flow_steps, width=config.flow_width) for _ in range(count - 1)
+    ]
+    levels.append(TopLevel(config.channels))
+    priors = []
+    for index, (level, prior) in enumerate(zip(levels, config.priors, strict=True)):
+        side = config.image_size // 2 ** min(index + 1, count - 1)
+        priors.append(
+            LevelPrior(
+                latent_channels=level.latent_channels,
+                coarse_channels=level.coarse_channels,
+                size=(side, side),
+                past_frames=config.past_frames,
+                action_dim=config.action_dim,
+                widths=prior.widths,
+                blocks=prior.blocks,
+                condition_dim=config.condition_dim,
+                elements=prior.elements,
+                components=prior.components,
+            )
+        )
+    learned = config.dequantisation == "learned"
+    dequantiser = (
+        LearnedDequantiser(config.channels, width=config.dequantisation_width) if learned else UniformDequantiser()
+    )
+    return VideoFlow(config, levels, priors, dequantiser, area_averages=True)
