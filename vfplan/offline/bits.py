@@ -135,7 +135,8 @@ def _level(index: int, bits: Bits) -> str:
 
 
 def _lines(bits: dict[str, Bits], errors: list[float]) -> tuple[str, ...]:
-    rows = [line(GIVEN[suffix], f"{Estimate.of(values.per_episode).text(4)}") for suffix, values in bits.items()]
+    labels = GIVEN if len(bits) > 1 else {"": "bits / dim"}
+    rows = [line(labels[suffix], Estimate.of(values.per_episode).text(4)) for suffix, values in bits.items()]
     levels = ", ".join(f"{level.mean():.4f}" for level in bits[""].per_level.T)
     marks = [step for step in (1, 5, 10) if step <= len(errors)]
     return (
