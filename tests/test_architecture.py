@@ -17,7 +17,7 @@ RUNNERS = {
     "vfplan.closed_loop": "plan",
     "vfplan.training": "train",
     "vfplan.recording": "train",
-    "vfplan.offline": "evaluate",
+    "vfplan.offline.battery": "evaluate",
 }
 OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
@@ -34,6 +34,12 @@ RULES = [
     ("vfplan.costs", {"envs", "planners", "vfplan.models"}, set()),
     ("vfplan.learning", {"envs", "planners"}, set()),
     ("vfplan.likelihood", {"envs", "planners"}, set()),
+    ("vfplan.similarity", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.localisation", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.offline", {"envs", "planners", "mujoco", "gymnasium"}, set()),
+    # Every offline test sees a model through the protocols of `vfplan.models.base` alone.
+    ("vfplan.offline", {"vfplan.models.videoflow", "vfplan.models.build"}, set()),
+    ("vfplan.offline", {"vfplan.models.checkpoint"}, {"vfplan.offline.battery"}),
     ("vfplan.control", {"envs"}, set()),
     ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.rundir", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),

@@ -1,6 +1,9 @@
 """The commands, one after the other, as a user runs them; and what they say to wrong input."""
 
+import contextlib
+import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -30,6 +33,15 @@ QUICK = [
     "planner.samples=4",
     "planner.elites=2",
     "planner.iterations=2",
+    "device=cpu",
+]
+
+FEW = [
+    "rollout_samples=2",
+    "temperatures=[0.5]",
+    "temperature_samples=2",
+    "detection_steps=2",
+    "long_steps=30",
     "device=cpu",
 ]
 
@@ -104,17 +116,54 @@ def test_a_run_of_other_settings_is_not_resumed(store, run, capsys):
     assert "holds a run with learning=" in message
 
 
-def test_evaluation_reports_exact_bits_with_intervals(store, run, tmp_path):
-    evaluate([f"checkpoint={run / 'checkpoint'}", f"data={store}", f"run_dir={tmp_path / 'out'}", "device=cpu"])
-    report = json.loads((tmp_path / "out" / "likelihood.json").read_text())
+@pytest.fixture(scope="module")
+def evaluated(store, run, tmp_path_factory):
+    """The folder of an evaluation on the training store, and what was printed."""
+    folder, printed = tmp_path_factory.mktemp("evaluations") / "push", io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        evaluate([f"checkpoint={run / 'checkpoint'}", f"data={store}", f"run_dir={folder}", *FEW])
+    return folder, printed.getvalue()
+
+
+def test_evaluation_reports_exact_bits_with_intervals(evaluated):
+    folder = evaluated[0]
+    report = json.loads((folder / "likelihood.json").read_text())
     assert report["num_episodes"] == 3  # only the validation episodes of the training store
     assert report["bound"] == "dequantised" and report["num_dequantisation_samples"] == 1
-    for key in ("bits_per_dim", "bits_per_dim_shuffled_actions"):
+    for key in ("bits_per_dim", "bits_per_dim_shuffled_actions", "bits_per_dim_no_actions"):
         assert report[key]["low"] <= report[key]["mean"] <= report[key]["high"]
     steps = np.mean([step["mean"] for step in report["per_step"]])
     levels = sum(level["mean"] for level in report["per_level"])
     assert report["bits_per_dim"]["mean"] == pytest.approx(steps, rel=1e-5) == pytest.approx(levels, rel=1e-5)
-    assert (tmp_path / "out" / "likelihood.png").stat().st_size > 1000
+    assert (folder / "likelihood.png").stat().st_size > 1000
+
+
+def test_evaluation_leaves_a_page_with_all_its_pictures_and_prints_a_short_table(evaluated):
+    folder, printed = evaluated
+    shown = set(re.findall(r'src="([^"]+)"', (folder / "index.html").read_text()))
+    assert shown == {path.name for path in folder.iterdir() if path.suffix in (".png", ".gif")}
+    sections = json.loads((folder / "likelihood.json").read_text())["sections"]
+    assert sections["position"]["floor"]["cm"]["mean"] < 0.5
+    assert sections["occlusion"] == {"absent": "in none of 3 episodes is the object hidden and seen again"}
+    lines = printed.strip().splitlines()
+    assert len(lines) <= 25 and max(map(len, lines[1:-3])) <= 120
+    assert "hidden objects" in printed and "absent: in none of 3 episodes" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rollout_samples=1"], "rollout_samples must be at least 2; got 1"),
+        (["temperatures=[0.5,-1]"], "temperatures must be one or more numbers from 0 on"),
+        (["temperatures=[]"], "temperatures must be one or more numbers from 0 on"),
+        (["episodes=9"], "episodes=9, but"),
+        (["threads=-1"], "threads must be at least 0; got -1"),
+    ],
+)
+def test_wrong_input_to_evaluate_is_refused_and_nothing_is_written(arguments, words, store, run, tmp_path, capsys):
+    given = [f"checkpoint={run / 'checkpoint'}", f"data={store}", f"run_dir={tmp_path / 'out'}", "device=cpu"]
+    assert words in refused(capsys, evaluate, [*given, *arguments])
+    assert not (tmp_path / "out").exists()
 
 
 def test_planning_with_a_trained_model_writes_results_and_a_gif(run, tmp_path):
@@ -222,6 +271,5 @@ def test_the_model_takes_image_size_and_action_width_from_the_data(run):
     assert (config.image_size, config.action_dim) == (64, 4)
 
 
-def test_every_command_prints_the_next_one(store, run, tmp_path, capsys):
-    evaluate([f"checkpoint={run / 'checkpoint'}", f"data={store}", f"run_dir={tmp_path / 'out'}", "device=cpu"])
-    assert f"next: python -m vfplan.plan env=push checkpoint={run / 'checkpoint'}" in capsys.readouterr().out
+def test_every_command_prints_the_next_one(run, evaluated):
+    assert f"next: python -m vfplan.plan env=push checkpoint={run / 'checkpoint'}" in evaluated[1]

@@ -45,3 +45,17 @@ def test_area_average_keeps_the_mean_and_equals_pooling():
     averaged = area_average(images, 4)
     assert averaged.shape == (2, 5, 3, 2, 2)
     assert torch.allclose(averaged.flatten(0, 1), torch.nn.functional.avg_pool2d(images.flatten(0, 1), 4))
+
+
+class FullFramesOnly(Recorded):
+    """Refuses to imagine thumbnails."""
+
+    def sample_noise(self, rows, steps, rng, *, downscale=1):
+        if downscale != 1:
+            raise ValueError(f"downscale must be 1; got {downscale}")
+
+
+def test_a_model_without_thumbnails_is_compared_at_their_size_all_the_same():
+    wrong = unit_from_frames(FRAMES[:, 2:]).roll(1, dims=0)
+    errors = [relative_error(kind(wrong), FRAMES, ACTIONS, downscale=4) for kind in (Recorded, FullFramesOnly)]
+    assert torch.allclose(*errors) and errors[0].min() > 0.1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfplan.statistics import mcnemar, mean_interval, student_t_quantile, wilson_interval
+from vfplan.statistics import auroc, mcnemar, mean_interval, randomised_pit, student_t_quantile, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,40 @@ def test_mcnemar_of_many_episodes_does_not_overflow():
     assert mcnemar(5000, 5000) == 1.0
 
 
+SCORES = st.lists(st.integers(-4, 4), min_size=1, max_size=12)
+
+
+@settings(max_examples=200, deadline=None)
+@given(positives=SCORES, negatives=SCORES)
+def test_auroc_is_the_share_of_pairs_in_the_right_order_with_ties_for_half(positives, negatives):
+    pairs = [(high > low) + 0.5 * (high == low) for high in positives for low in negatives]
+    assert auroc(positives, negatives) == pytest.approx(np.mean(pairs), abs=1e-12)
+    assert auroc(negatives, positives) == pytest.approx(1 - np.mean(pairs), abs=1e-12)
+
+
+def test_auroc_of_separated_and_of_equal_scores():
+    assert auroc([2.0, math.inf], [1.0, -math.inf, -5.0]) == 1
+    assert auroc([1.0, 1.0], [1.0]) == 0.5
+
+
+@pytest.mark.parametrize("samples", [1, 4, 19])
+def test_the_randomised_pit_of_one_more_quantised_sample_is_uniform(samples):
+    """Poisson counts of mean 1 tie all the time."""
+    rng = np.random.default_rng(0)
+    draws = rng.poisson(1.0, size=(samples + 1, 40_000))
+    places = randomised_pit(draws[0], draws[1:], rng)
+    assert places.min() >= 0 and places.max() < 1
+    shares = np.histogram(places, bins=10, range=(0, 1))[0] / places.size
+    assert np.abs(shares - 0.1).max() < 5 * math.sqrt(0.1 * 0.9 / places.size)
+
+
+def test_the_pit_of_a_truth_outside_all_samples_is_at_the_end():
+    rng = np.random.default_rng(0)
+    samples = np.arange(9)[:, None]
+    assert randomised_pit(np.array([-1]), samples, rng) < 0.1
+    assert randomised_pit(np.array([99]), samples, rng) >= 0.9
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -116,6 +150,8 @@ def test_mcnemar_of_many_episodes_does_not_overflow():
         lambda: mean_interval([1.0, math.nan]),
         lambda: mcnemar(-1, 2),
         lambda: student_t_quantile(0.3, 5),
+        lambda: auroc([], [1.0]),
+        lambda: auroc([1.0], [math.nan]),
     ],
 )
 def test_impossible_input_is_refused(call):

@@ -20,16 +20,26 @@ def relative_error(model: WorldModel, frames: Tensor, actions: Tensor, *, downsc
         downscale: frames are compared at the image size divided by this.
 
     0 is perfect, 1 is no better than copying. The ratio is of sums over all windows, so windows in which nothing moves
-    do not count.
+    do not count. A model that cannot imagine at this scale imagines full frames, which are then averaged.
     """
     past = model.past_frames
     future = actions[:, past - 1 :]
     state = model.encode(Context(frames[:, :past], actions[:, : past - 1]))
-    noise = model.sample_noise(len(frames), future.shape[1], None, downscale=downscale)
-    imagined = model.decode(model.rollout(state, future, noise, downscale=downscale))
+    scale = downscale if imagines_at(model, downscale) else 1
+    noise = model.sample_noise(len(frames), future.shape[1], None, downscale=scale)
+    imagined = area_average(model.decode(model.rollout(state, future, noise, downscale=scale)), downscale // scale)
     truth = area_average(unit_from_frames(frames[:, past - 1 :]), downscale)
     error = (imagined - truth[:, 1:]).square().sum(dim=(0, 2, 3, 4))
     return error / (truth[:, :1] - truth[:, 1:]).square().sum(dim=(0, 2, 3, 4)).clamp_min(1e-9)
+
+
+def imagines_at(model: WorldModel, downscale: int) -> bool:
+    """Whether the model can roll out at the image size divided by `downscale`."""
+    try:
+        model.sample_noise(1, 1, None, downscale=downscale)
+    except ValueError:
+        return False
+    return True
 
 
 def area_average(images: Tensor, factor: int) -> Tensor:

@@ -56,16 +56,26 @@ def grid(columns: Sequence[tuple[str, Frames]], *, scale: int = 4, row_labels: S
 
 
 def write_gif(path: str | Path, frames: Frames, seconds_per_frame: float) -> None:
-    """Write `frames` (T, Y, X, 3) uint8 as a GIF that repeats; the format rounds durations to 10 ms."""
-    if seconds_per_frame < 0.02:  # many viewers then show 0.1 s instead
-        raise ValueError(f"seconds_per_frame must be at least 0.02, got {seconds_per_frame}")
-    duration_ms = round(seconds_per_frame * 1000)
-    _write_whole(Path(path), iio.imwrite("<bytes>", frames, extension=".gif", duration=duration_ms, loop=0))
+    """Write the file of `gif_bytes`."""
+    _write_whole(Path(path), gif_bytes(frames, seconds_per_frame))
 
 
 def write_png(path: str | Path, frame: Frames) -> None:
-    """Write one frame (Y, X, 3) uint8 without loss."""
-    _write_whole(Path(path), iio.imwrite("<bytes>", frame, extension=".png"))
+    """Write the file of `png_bytes`."""
+    _write_whole(Path(path), png_bytes(frame))
+
+
+def gif_bytes(frames: Frames, seconds_per_frame: float) -> bytes:
+    """The GIF of `frames` (T, Y, X, 3) uint8, which repeats; the format rounds durations to 10 ms."""
+    if seconds_per_frame < 0.02:  # many viewers then show 0.1 s instead
+        raise ValueError(f"seconds_per_frame must be at least 0.02, got {seconds_per_frame}")
+    duration_ms = round(seconds_per_frame * 1000)
+    return bytes(iio.imwrite("<bytes>", frames, extension=".gif", duration=duration_ms, loop=0))
+
+
+def png_bytes(frame: Frames) -> bytes:
+    """The PNG, without loss, of one frame (Y, X, 3) uint8."""
+    return bytes(iio.imwrite("<bytes>", frame, extension=".png"))
 
 
 def _rows_of_clips(label: str, frames: Frames) -> Frames:

@@ -121,8 +121,12 @@ class VideoFlow(nn.Module):
             images = latent if coarse is None else coarse
         return parts
 
-    def join(self, latents: Sequence[Tensor]) -> Tensor:
-        """The images (B, C, Y, X) in [-0.5, 0.5) of one latent per level, finest first: the inverse of `split`."""
+    def latents(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The latents of images (B, C, Y, X) in [-0.5, 0.5), one per level, finest first."""
+        return tuple(part[0] for part in self.split(images) if part is not None)
+
+    def image(self, latents: Sequence[Tensor]) -> Tensor:
+        """The images (B, C, Y, X) of one latent per level, finest first: the inverse of `latents`; not clamped."""
         image: Tensor | None = None
         for level, latent in reversed(list(zip(self.levels, latents, strict=True))):
             image = level.inverse(latent, image)  # type: ignore[operator]
