@@ -16,7 +16,7 @@ ROWS, STEPS, SIZE = 3, 3, 64
 
 def videoflow():
     torch.manual_seed(0)
-    priors = (PriorConfig((4,), (1,), "copy"), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1), "gated", 3))
+    priors = (PriorConfig((4,), (1,), "copy"), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1), "copy", 3))
     model = assemble(VideoFlowConfig(past_frames=2, flow_width=4, condition_dim=8, priors=priors))
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
@@ -142,7 +142,7 @@ def test_no_call_changes_the_model(model, scene):
 def test_antithetic_noise_is_each_row_and_its_negative():
     noise = videoflow().sample_noise(2, 1, torch.Generator().manual_seed(0)).antithetic()
     for level in noise.levels:
-        for tensor in (level.values, level.choices):
+        for tensor in (level.values, level.choices, level.component):
             if tensor is not None:
                 assert tensor.shape[0] == 4
                 assert torch.equal(tensor[0::2], -tensor[1::2])

@@ -41,7 +41,7 @@ class VideoFlowConfig(Architecture):
     priors: tuple[PriorConfig, ...] = (
         PriorConfig((16, 24, 32), (1, 1, 1), "copy"),
         PriorConfig((24, 40, 48), (1, 1, 1), "copy"),
-        PriorConfig((32, 64, 128), (1, 2, 2), "gated", 8),
+        PriorConfig((32, 64, 128), (1, 2, 2), "copy", 8),
     )
     """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
 

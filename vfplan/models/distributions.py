@@ -29,11 +29,14 @@ class LatentNoise:
     values: Tensor
     """(B, ..., c, y, x): one for every element of the latent."""
     choices: Tensor | None = None
-    """What decides between alternatives, in the shape the distribution asks for; None where there are none."""
+    """(B, ..., c, y, x): what decides between the alternatives of every element, where it has some."""
+    component: Tensor | None = None
+    """(B, ..., M): what decides between M alternatives for the whole latent, where there are some."""
 
     def map(self, function: Callable[[Tensor], Tensor]) -> LatentNoise:
         """The noise with `function` applied to its tensors."""
-        return LatentNoise(function(self.values), None if self.choices is None else function(self.choices))
+        parts = (self.values, self.choices, self.component)
+        return LatentNoise(*(None if part is None else function(part) for part in parts))  # type: ignore[arg-type]
 
 
 class LatentDistribution(ABC):
@@ -94,34 +97,6 @@ class Gaussian(LatentDistribution):
 
 
 @dataclass(frozen=True)
-class HeavyTailed(Gaussian):
-    """Independent sinh-arcsinh elements: a normal one in the middle, with tails that forgive a confident mistake.
-
-    x = mean + sigma sinh(asinh(n) / delta) for standard-normal n and 0 < delta <= 1; delta = 1 is the normal
-    distribution (Jones and Pewsey, "Sinh-arcsinh distributions", 2009, eq. 2 with no skew). Where a video stands still
-    sigma is a thousandth of a pixel value; a normal density then pays thousands of nats for one element that moved.
-    """
-
-    log_delta: Tensor
-
-    def elements(self, value: Tensor) -> Tensor:
-        """Log-density of each element, nats."""
-        standard = (value - self.mean) * (-self.log_std).exp()
-        stretched = self.log_delta.exp() * torch.asinh(standard)
-        slope = self.log_delta + torch.cosh(stretched).log() - 0.5 * torch.log1p(standard.square())
-        return -0.5 * torch.sinh(stretched).square() - LOG_SQRT_2PI + slope - self.log_std
-
-    def transform(self, noise: LatentNoise) -> Tensor:
-        """The mean plus sigma times the noise, its tails stretched."""
-        stretched = torch.sinh(torch.asinh(noise.values) * (-self.log_delta).exp())
-        return self.mean + self.log_std.exp() * stretched
-
-    def map(self, function: Callable[[Tensor], Tensor]) -> HeavyTailed:
-        """The distribution with `function` applied to its parameters."""
-        return HeavyTailed(function(self.mean), function(self.log_std), function(self.log_delta))
-
-
-@dataclass(frozen=True)
 class CopyOrChange(LatentDistribution):
     """Each element either keeps its last value, up to a small spread, or is drawn from a wider normal distribution.
 
@@ -157,9 +132,13 @@ class CopyOrChange(LatentDistribution):
         below = torch.special.log_ndtr(noise.choices) - torch.special.log_ndtr(-noise.choices)
         return torch.where(below < self.logit, self.copy.transform(noise), self.change.transform(noise))
 
+    def map(self, function: Callable[[Tensor], Tensor]) -> CopyOrChange:
+        """The distribution with `function` applied to its parameters."""
+        return CopyOrChange(self.copy.map(function), self.change.map(function), function(self.logit))
+
     def detach(self) -> CopyOrChange:
         """Cut off from the graph."""
-        return CopyOrChange(self.copy.detach(), self.change.detach(), self.logit.detach())
+        return self.map(torch.Tensor.detach)
 
 
 @dataclass(frozen=True)
@@ -172,8 +151,8 @@ class Mixture(LatentDistribution):
 
     log_weights: Tensor
     """(B, M), normalised."""
-    components: Gaussian
-    """Of shape (B, M, c, y, x)."""
+    components: Gaussian | CopyOrChange
+    """With parameters (B, M, c, y, x)."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density (B,) nats."""
@@ -190,9 +169,9 @@ class Mixture(LatentDistribution):
         return ((self.log_weights + self.components.log_prob(value[:, None])) / annealing).softmax(1)
 
     def transform(self, noise: LatentNoise) -> Tensor:
-        """A component by the Gumbel-max trick on the choices (B, M), then its mean plus sigma times the noise."""
-        assert noise.choices is not None
-        gumbel = -(-torch.special.log_ndtr(noise.choices)).log()
+        """A component, by the Gumbel-max trick, and its sample."""
+        assert noise.component is not None
+        gumbel = -(-torch.special.log_ndtr(noise.component)).log()
         chosen = (self.log_weights + gumbel).argmax(1)
         rows = torch.arange(len(chosen), device=chosen.device)
         return self.components.map(lambda parameter: parameter[rows, chosen]).transform(noise)

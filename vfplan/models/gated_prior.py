@@ -64,6 +64,7 @@ class DilatedPrior(nn.Module):
         if not log_std_range[0] < 0 < log_std_range[1]:
             raise ValueError(f"log_std_range expects 0 inside, where log sigma starts; got {log_std_range}")
         self.latent_shape = (latent_channels, *size)
+        self.has_choices, self.components = False, 1
         self.action_dim = action_dim
         self.latent_skip = latent_skip
         self.log_std_range = log_std_range
@@ -110,9 +111,6 @@ class DilatedPrior(nn.Module):
         condition = None if self.embed_actions is None else self.embed_actions(actions)
         change, raw = self.head(self.net(x, condition)[:, -1]).chunk(2, dim=1)
         return Gaussian(past[:, -1] + change if self.latent_skip else change, soft_clamp(raw, *self.log_std_range))
-
-    def choice_shape(self) -> None:
-        """There are no alternatives to choose from."""
 
 
 def soft_clamp(x: Tensor, low: float, high: float) -> Tensor:

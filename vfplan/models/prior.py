@@ -8,17 +8,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vfplan.models.distributions import CopyOrChange, Gaussian, HeavyTailed, LatentDistribution, Mixture
+from vfplan.models.distributions import CopyOrChange, Gaussian, LatentDistribution, Mixture
 from vfplan.models.unet import UNet
 
 # Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79
 # if it is uniform, less if it is learned; a prior wider than e^1 exceeds the range of the data.
 LOG_STD_RANGE = (-7.5, 1.0)
-# The heaviest tails: three standard deviations of noise become sinh(asinh(3) / 0.2) = 4,400 sigma.
-LOG_DELTA = -1.6
 
-Elements = Literal["gaussian", "gated", "copy"]
-MAPS: dict[str, int] = {"gaussian": 2, "gated": 4, "copy": 3}
+Elements = Literal["gaussian", "copy"]
 
 
 class LevelPrior(nn.Module):
@@ -35,12 +32,8 @@ class LevelPrior(nn.Module):
         action_dim: A; 0 gives the action-free model.
         widths, blocks: the U-Net, finest scale first.
         condition_dim: width of the action embedding.
-        elements: `gaussian`; `gated`, whose change is multiplied by a gate that can close where nothing moves, with
-            heavy tails; or `copy`, a mixture per element of staying and changing.
+        elements: `gaussian`, or `copy`, a mixture per element of staying and changing.
         components: M; more than one gives a mixture over the whole latent.
-
-    Raises:
-        ValueError: for a mixture of `copy` elements.
     """
 
     def __init__(
@@ -58,13 +51,11 @@ class LevelPrior(nn.Module):
         components: int = 1,
     ) -> None:
         super().__init__()
-        if components > 1 and elements == "copy":
-            raise ValueError("a mixture over the whole latent needs elements=gaussian or gated; got copy")
         self.latent_shape = (latent_channels, *size)
         self.action_dim = action_dim
-        self.elements = elements
-        self.maps = MAPS[elements]
+        self.has_choices = elements == "copy"
         self.components = components
+        self.maps = 3 if self.has_choices else 2
         self.embed_actions = nn.Sequential(
             nn.Linear(max(1, past_frames * action_dim), condition_dim),
             nn.SiLU(),
@@ -81,7 +72,7 @@ class LevelPrior(nn.Module):
         )
         # sigma starts near 0.1: between the noise floor of still pixels and the contrast of a moving object.
         self.raw_log_std = nn.Parameter(torch.zeros(latent_channels, 1, 1))
-        if elements == "copy":
+        if self.has_choices:
             self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), -1.5))
         if components > 1:
             # Equal components would stay equal for ever.
@@ -98,30 +89,18 @@ class LevelPrior(nn.Module):
         inputs = [past.flatten(1, 2)] if coarse is None else [past.flatten(1, 2), coarse.flatten(1, 2)]
         flat = actions.flatten(1) if self.action_dim else past.new_zeros(past.shape[0], 1)
         maps = self.net(torch.cat(inputs, dim=1), self.embed_actions(flat))
-        last = past[:, -1]
-        if self.components > 1:
-            log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
-            parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).chunk(self.maps, dim=2)
-            return Mixture(log_weights, self._element(last[:, None], *parts))
-        parts = maps.chunk(self.maps, dim=1)
-        if self.elements == "copy":
-            still = Gaussian(last, bounded_log_std(self.raw_copy_log_std).expand_as(last))
-            return CopyOrChange(still, self._element(last, *parts[:2]), parts[2])
-        return self._element(last, *parts)
+        if self.components == 1:
+            return self._elements(past[:, -1], maps.chunk(self.maps, dim=1))
+        log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
+        parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).chunk(self.maps, dim=2)
+        return Mixture(log_weights, self._elements(past[:, -1:], parts))
 
-    def _element(
-        self, last: Tensor, change: Tensor, raw: Tensor, gate: Tensor | None = None, tail: Tensor | None = None
-    ) -> Gaussian:
-        log_std = bounded_log_std(raw + self.raw_log_std)
-        if gate is None or tail is None:
-            return Gaussian(last + change, log_std)
-        return HeavyTailed(last + 2 * torch.sigmoid(gate) * change, log_std, LOG_DELTA * torch.sigmoid(tail - 2.0))
-
-    def choice_shape(self) -> tuple[int, ...] | None:
-        """Shape of the choices a sample needs, per row; None if there are no alternatives."""
-        if self.components > 1:
-            return (self.components,)
-        return self.latent_shape if self.elements == "copy" else None
+    def _elements(self, last: Tensor, maps: Sequence[Tensor]) -> Gaussian | CopyOrChange:
+        change = Gaussian(last + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
+        if not self.has_choices:
+            return change
+        still = bounded_log_std(self.raw_copy_log_std)
+        return CopyOrChange(Gaussian(last.expand_as(maps[0]), still.expand_as(maps[0])), change, maps[2])
 
 
 def bounded_log_std(raw: Tensor) -> Tensor:

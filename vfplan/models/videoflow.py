@@ -41,7 +41,7 @@ class VideoFlow(nn.Module):
         config: what the parts were made from; stored in checkpoints.
         levels: the frame flow, finest first; the last is the top.
         priors: one per level: (memory (B, P, c, y, x), coarser images (B, P + 1, u, y, x) or None, actions (B, P, A))
-            -> LatentDistribution, with `choice_shape()`.
+            -> LatentDistribution, with `latent_shape`, and `has_choices` and `components` for the noise it asks for.
         dequantiser: (frame, frame before, rng) -> (image, log q).
         area_averages: whether each level's coarser image is the area average of its input. Then the coarse levels alone
             are the model's exact marginal over thumbnails, rollouts may be downscaled, and the levels can be trained
@@ -155,8 +155,10 @@ class VideoFlow(nn.Module):
         finest = self._finest_level(downscale)
         noise: list[LatentNoise | None] = [None] * finest
         for level in range(finest, self.top + 1):
-            choices = self.priors[level].choice_shape()  # type: ignore[operator]
-            noise.append(LatentNoise(draw(self.latent_shape(level)), None if choices is None else draw(choices)))
+            shape, prior = self.latent_shape(level), self.priors[level]
+            choices = draw(shape) if prior.has_choices else None
+            component = draw((int(prior.components),)) if prior.components > 1 else None  # type: ignore[arg-type,operator]
+            noise.append(LatentNoise(draw(shape), choices, component))
         return VideoFlowNoise(tuple(noise))
 
     def rollout(
