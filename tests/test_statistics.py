@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfplan.statistics import auroc, mcnemar, mean_interval, randomised_pit, student_t_quantile, wilson_interval
+from vfplan.statistics import (
+    auroc,
+    chi_square_p_value,
+    mcnemar,
+    mean_interval,
+    randomised_pit,
+    student_t_quantile,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -157,3 +165,22 @@ def test_the_pit_of_a_truth_outside_all_samples_is_at_the_end():
 def test_impossible_input_is_refused(call):
     with pytest.raises(ValueError, match="got"):
         call()
+
+
+@pytest.mark.parametrize("cells", [2, 3, 4, 7, 8, 9])
+def test_chi_square_tail_is_that_of_a_sum_of_squared_normals(cells):
+    """Q(k/2, x/2), the regularised upper incomplete gamma function, from torch."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(cells)
+    expected = rng.uniform(5, 20, cells)
+    for scale in (0.0, 0.1, 1.0, 3.0):
+        counts = expected + scale * rng.normal(size=cells) * np.sqrt(expected)
+        statistic = ((counts - expected) ** 2 / expected).sum()
+        shape, half = (torch.tensor(value, dtype=torch.float64) for value in ((cells - 1) / 2, statistic / 2))
+        wanted = torch.special.gammaincc(shape, half).item()
+        assert chi_square_p_value(counts, expected) == pytest.approx(wanted, rel=1e-9, abs=1e-300)
+
+
+def test_chi_square_needs_positive_expectations():
+    with pytest.raises(ValueError, match="positive expected"):
+        chi_square_p_value([1, 2], [3, 0])

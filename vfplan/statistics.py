@@ -75,6 +75,25 @@ def mcnemar(b: int, c: int) -> float:
     return min(1.0, 2 * tail / 2**trials)  # integers of any size, so the quotient is exact to the last digit
 
 
+def chi_square_p_value(counts: ArrayLike, expected: ArrayLike) -> float:
+    """P-value of Pearson's chi-square test that `counts` (k,) have the expected values (k,), which have the same sum.
+
+    Raises ValueError for fewer than two cells or an expected value that is not positive. Reference: Pearson 1900; the
+    tail in closed form, Abramowitz and Stegun 1964, 26.4.4 and 26.4.5.
+    """
+    found, wanted = np.asarray(counts, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    if found.shape != wanted.shape or found.size < 2 or not (wanted > 0).all():
+        raise ValueError(f"need two cells or more with positive expected counts, got {wanted.tolist()}")
+    half = float(((found - wanted) ** 2 / wanted).sum()) / 2
+    degrees = found.size - 1
+    tail = math.erfc(math.sqrt(half)) if degrees % 2 else 0.0
+    term = 2 * math.sqrt(half / math.pi) if degrees % 2 else 1.0
+    for i in range(degrees // 2):
+        tail += math.exp(-half) * term
+        term *= half / (i + (1.5 if degrees % 2 else 1.0))
+    return min(1.0, tail)
+
+
 def auroc(positives: ArrayLike, negatives: ArrayLike) -> float:
     """Probability that a random positive scores higher than a random negative, ties counting half; exact.
 

@@ -18,6 +18,7 @@ from vfplan.offline import (
     detection,
     drift,
     interpolation,
+    known_answers,
     occlusion,
     position,
     rollouts,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 TESTS: tuple[Test, ...] = (
     bits.TEST,
+    known_answers.TEST,
     rollouts.TEST,
     position.TEST,
     calibration.TEST,
