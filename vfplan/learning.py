@@ -54,7 +54,9 @@ class Learner:
                     f"{name} needs {expected} numbers for {model.config.name}; got {getattr(config, name)}"
                 )
         if config.micro_batches % processes.size:
-            raise ValueError(f"{processes.size} processes need as many micro_batches; got {config.micro_batches}")
+            raise ValueError(
+                f"{processes.size} processes need as many micro_batches, or a multiple; got {config.micro_batches}"
+            )
         self.model = model.to(device)
         self.processes = processes
         self.config = config
