@@ -38,8 +38,9 @@ def gaussian():
 
 
 def copy_or_change():
-    leaves = [leaf(4, 3, 2, 2) for _ in range(5)]
-    return CopyOrChange(Gaussian(*leaves[:2]), Gaussian(*leaves[2:4]), leaves[4]), leaves
+    leaves = [leaf(4, 3, 2, 2) for _ in range(3)] + [leaf(4, 9, 3, 2, 2) for _ in range(2)] + [leaf(4, 9, 1, 2, 2)]
+    copy, source = Gaussian(*leaves[3:5]), leaves[5].log_softmax(1)
+    return CopyOrChange(copy, Gaussian(*leaves[:2]), leaves[2], source), leaves
 
 
 def mixture():
@@ -48,8 +49,8 @@ def mixture():
 
 
 def mixture_of_copies():
-    leaves = [leaf(4, 5)] + [leaf(4, 5, 3, 2, 2) for _ in range(5)]
-    parts = CopyOrChange(Gaussian(*leaves[1:3]), Gaussian(*leaves[3:5]), leaves[5])
+    leaves = [leaf(4, 5)] + [leaf(4, 5, 3, 2, 2) for _ in range(3)] + [leaf(4, 5, 1, 3, 2, 2) for _ in range(2)]
+    parts = CopyOrChange(Gaussian(*leaves[4:]), Gaussian(*leaves[1:3]), leaves[3], torch.zeros(4, 5, 1, 1, 2, 2))
     return Mixture(leaves[0].log_softmax(1), parts), leaves
 
 

@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from vfplan.models.distributions import CopyOrChange, Gaussian, LatentNoise, Mixture
+from vfplan.models.distributions import CopyOrChange, Gaussian, LatentNoise, Mixture, choose
+from vfplan.models.prior import neighbours
+from vfplan.statistics import chi_square_p_value
 
 
 def number(value):
@@ -17,7 +19,12 @@ def gaussian():
 
 
 def copy_or_change():
-    return CopyOrChange(Gaussian(number(0.1), number(-3.0)), Gaussian(number(0.6), number(-1.0)), number(0.4))
+    """Copies from three places, at weights 0.5, 0.2 and 0.3."""
+    old = torch.tensor([0.1, -0.8, 1.5], dtype=torch.float64).view(1, 3, 1, 1, 1)
+    source = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64).log().view(1, 3, 1, 1, 1)
+    return CopyOrChange(
+        Gaussian(old, torch.full_like(old, -3.0)), Gaussian(number(0.6), number(-1.0)), number(1.2), source
+    )
 
 
 def mixture():
@@ -29,8 +36,9 @@ def mixture():
 def mixture_of_copies():
     weights = torch.tensor([[0.35, 0.65]], dtype=torch.float64).log()
     pair = lambda *values: torch.tensor(values, dtype=torch.float64).view(1, 2, 1, 1, 1)  # noqa: E731
-    still = Gaussian(pair(0.1, 0.1), pair(-3.0, -3.0))
-    return Mixture(weights, CopyOrChange(still, Gaussian(pair(-1.0, 1.0), pair(-1.0, -0.5)), pair(-0.5, 0.3)))
+    still = Gaussian(pair(0.1, 0.1)[:, :, None], pair(-3.0, -3.0)[:, :, None])
+    change, source = Gaussian(pair(-1.0, 1.0), pair(-1.0, -0.5)), torch.zeros(1, 2, 1, 1, 1, 1, dtype=torch.float64)
+    return Mixture(weights, CopyOrChange(still, change, pair(-0.5, 0.3), source))
 
 
 CASES = [gaussian, copy_or_change, mixture, mixture_of_copies]
@@ -45,8 +53,10 @@ def draw(distribution, rows, temperature=1.0):
     """Samples (rows,): a distribution of one row is broadcast to as many."""
     normal = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
     noise = [torch.randn(rows, 1, 1, 1, **normal), torch.randn(rows, 1, 1, 1, **normal), None]
+    if isinstance(distribution, CopyOrChange):
+        distribution = distribution.map(lambda parameter: parameter.expand(rows, *parameter.shape[1:]))
     if isinstance(distribution, Mixture):
-        noise[2] = torch.randn(rows, distribution.log_weights.shape[1], **normal)
+        noise[2] = torch.randn(rows, **normal)
         spread = distribution.components.map(lambda parameter: parameter.expand(rows, *parameter.shape[1:]))
         distribution = Mixture(distribution.log_weights.expand(rows, -1), spread)
     return distribution.transform(LatentNoise(*noise).map(lambda tensor: temperature * tensor)).flatten()
@@ -77,7 +87,9 @@ def test_temperature_zero_takes_the_likeliest_alternative(make):
 def test_copying_survives_certainty():
     """Log-odds far beyond the precision of a float32 probability still decide rightly."""
     logit = torch.tensor([60.0, -60.0]).view(2, 1, 1, 1)
-    distribution = CopyOrChange(*[Gaussian(torch.full((2, 1, 1, 1), mean), torch.zeros(())) for mean in (0, 5)], logit)
+    old = torch.zeros(2, 1, 1, 1, 1)
+    copy, change = Gaussian(old, old), Gaussian(torch.full((2, 1, 1, 1), 5.0), old[0])
+    distribution = CopyOrChange(copy, change, logit, old)
     noise = torch.linspace(-6, 6, 1001)
     for choice in noise:
         values = distribution.transform(LatentNoise(torch.zeros(2, 1, 1, 1), choice.expand(2, 1, 1, 1)))
@@ -88,7 +100,34 @@ def test_a_mixture_chooses_for_the_whole_latent_at_once():
     mean = torch.stack([torch.zeros(2, 4, 4), torch.ones(2, 4, 4)])[None].expand(50, -1, -1, -1, -1)
     weights = torch.full((50, 2), 0.5).log()
     rng = torch.Generator().manual_seed(0)
-    noise = LatentNoise(torch.zeros(50, 2, 4, 4), component=torch.randn(50, 2, generator=rng))
+    noise = LatentNoise(torch.zeros(50, 2, 4, 4), component=torch.randn(50, generator=rng))
     samples = Mixture(weights, Gaussian(mean, torch.zeros_like(mean))).transform(noise).flatten(1)
     assert (samples == samples[:, :1]).all()
     assert 10 < samples[:, 0].sum() < 40
+
+
+def test_alternatives_are_chosen_with_their_probabilities_the_likeliest_by_zero():
+    log_probs = torch.tensor([0.15, 0.5, 0.05, 0.3], dtype=torch.float64).log()
+    noise = torch.randn(100_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    chosen = choose(log_probs.expand(len(noise), -1), noise)
+    counts = torch.bincount(chosen, minlength=4)
+    assert chi_square_p_value(counts.numpy(), (len(noise) * log_probs.exp()).numpy()) > 1e-4
+    assert choose(log_probs, torch.zeros((), dtype=torch.float64)) == 1
+    assert torch.equal(choose(log_probs.expand(len(noise), -1), -noise), chosen)
+
+
+def test_what_moved_by_whole_places_costs_a_copy_nothing():
+    """A shifted picture is a copy from one place to the side, also at the border, whose values are repeated."""
+    torch.manual_seed(0)
+    last = torch.randn(1, 3, 5, 6, dtype=torch.float64)
+    around = neighbours(last, 1)
+    assert around.shape == (1, 9, 3, 5, 6)
+    moved = around[:, 5]  # the place to the right
+    assert torch.equal(moved[..., :-1], last[..., 1:]) and torch.equal(moved[..., -1], last[..., -1])
+    still = torch.full_like(around, -6.0)
+    source = torch.full((1, 9, 1, 5, 6), -50.0, dtype=torch.float64)
+    source[:, 5] = 0.0
+    change = Gaussian(torch.zeros_like(last), torch.zeros_like(last))
+    distribution = CopyOrChange(Gaussian(around, still), change, torch.full_like(last, 40.0), source)
+    best = last.numel() * (6.0 - 0.5 * math.log(2 * math.pi))  # the density at the mean of that many narrow normals
+    assert distribution.log_prob(moved).item() == pytest.approx(best, rel=1e-9)

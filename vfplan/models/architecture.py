@@ -26,6 +26,8 @@ class PriorConfig:
     """Distribution of each element of the latent."""
     components: int = 1
     """Alternatives for the whole latent."""
+    copy_radius: int = 0
+    """How many places away an element may be copied from."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def assemble(config: VideoFlowConfig) -> VideoFlow:
                 condition_dim=config.condition_dim,
                 elements=prior.elements,
                 components=prior.components,
+                copy_radius=prior.copy_radius,
             )
         )
     learned = config.dequantisation == "learned"

@@ -31,7 +31,7 @@ class LatentNoise:
     choices: Tensor | None = None
     """(B, ..., c, y, x): what decides between the alternatives of every element, where it has some."""
     component: Tensor | None = None
-    """(B, ..., M): what decides between M alternatives for the whole latent, where there are some."""
+    """(B, ...): what decides between alternatives for the whole latent, where there are some."""
 
     def map(self, function: Callable[[Tensor], Tensor]) -> LatentNoise:
         """The noise with `function` applied to its tensors."""
@@ -98,43 +98,57 @@ class Gaussian(LatentDistribution):
 
 @dataclass(frozen=True)
 class CopyOrChange(LatentDistribution):
-    """Each element either keeps its last value, up to a small spread, or is drawn from a wider normal distribution.
+    """Each element either takes an old value, up to a small spread, or is drawn from a wider normal distribution.
 
-    Most pixels of a video stand exactly still. One normal distribution must choose between being narrow and allowing
-    for motion, and a network never outputs an exact zero change; this mixture copies without a network's error.
+    Most pixels of a video stand exactly still, and most others move as they are. One normal distribution must choose
+    between being narrow and allowing for motion, and a network never outputs an exact copy; this mixture copies from K
+    places without a network's error. (Pixels as copies from a neighbourhood: Finn, Goodfellow and Levine, 2016.)
     """
 
     copy: Gaussian
+    """With parameters (..., K, c, y, x): the old values around each place."""
     change: Gaussian
     logit: Tensor
     """Log-odds of copying, the shape of the latent."""
+    log_source: Tensor
+    """(..., K, 1, y, x): log-probability of each of the K places to copy from."""
 
-    def _joint(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        return logsigmoid(self.logit) + self.copy.elements(value), logsigmoid(-self.logit) + self.change.elements(value)
+    def _parts(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-density of each element of each copy (..., K, c, y, x), its weight included, and of the change."""
+        copies = logsigmoid(self.logit).unsqueeze(-4) + self.log_source + self.copy.elements(value.unsqueeze(-4))
+        return copies, logsigmoid(-self.logit) + self.change.elements(value)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density (B,) nats."""
-        return torch.logaddexp(*self._joint(value)).sum(dim=(-3, -2, -1))
+        copies, changed = self._parts(value)
+        return torch.logaddexp(copies.logsumexp(-4), changed).sum(dim=(-3, -2, -1))
 
     def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
         """The gradient of each alternative counts by its posterior probability (as in EM) and by its own sigma."""
-        copied, changed = self._joint(value)
+        copies, changed = self._parts(value)
+        copied = copies.logsumexp(-4)
         posterior = torch.sigmoid(copied - changed).detach()
-        wide = _weight(self.change.log_std, beta)
-        narrow = _weight(self.copy.log_std, beta)
-        copying = narrow * self.copy.elements(value) + wide * logsigmoid(self.logit)
-        return (posterior * copying + (1 - posterior) * wide * changed).sum(dim=(-3, -2, -1))
+        source = (copies - copied.unsqueeze(-4)).exp().detach()
+        wide, narrow = _weight(self.change.log_std, beta), _weight(self.copy.log_std, beta)
+        exact = (source * narrow * self.copy.elements(value.unsqueeze(-4))).sum(-4)
+        chosen = (source * self.log_source).sum(-4) + logsigmoid(self.logit)
+        return (posterior * (exact + wide * chosen) + (1 - posterior) * wide * changed).sum(dim=(-3, -2, -1))
 
     def transform(self, noise: LatentNoise) -> Tensor:
-        """Copied where the choice, standard normal, is below the quantile of the probability of copying."""
+        """The alternative that the choices select, and its sample."""
         assert noise.choices is not None
-        # ndtri is inaccurate in float32 near 1, log_ndtr is not: compare log-probabilities, in both tails alike.
-        below = torch.special.log_ndtr(noise.choices) - torch.special.log_ndtr(-noise.choices)
-        return torch.where(below < self.logit, self.copy.transform(noise), self.change.transform(noise))
+        places = self.copy.mean.shape[-4]
+        logs = [logsigmoid(self.logit).unsqueeze(-4) + self.log_source, logsigmoid(-self.logit).unsqueeze(-4)]
+        chosen = choose(torch.cat(logs, dim=-4).movedim(-4, -1), noise.choices)
+        index = chosen.clamp_max(places - 1).unsqueeze(-4)
+        copy = self.copy.map(lambda parameter: parameter.expand_as(self.copy.mean).gather(-4, index).squeeze(-4))
+        return torch.where(chosen < places, copy.transform(noise), self.change.transform(noise))
 
     def map(self, function: Callable[[Tensor], Tensor]) -> CopyOrChange:
         """The distribution with `function` applied to its parameters."""
-        return CopyOrChange(self.copy.map(function), self.change.map(function), function(self.logit))
+        return CopyOrChange(
+            self.copy.map(function), self.change.map(function), function(self.logit), function(self.log_source)
+        )
 
     def detach(self) -> CopyOrChange:
         """Cut off from the graph."""
@@ -169,16 +183,33 @@ class Mixture(LatentDistribution):
         return ((self.log_weights + self.components.log_prob(value[:, None])) / annealing).softmax(1)
 
     def transform(self, noise: LatentNoise) -> Tensor:
-        """A component, by the Gumbel-max trick, and its sample."""
+        """The component that the noise selects, and its sample."""
         assert noise.component is not None
-        gumbel = -(-torch.special.log_ndtr(noise.component)).log()
-        chosen = (self.log_weights + gumbel).argmax(1)
+        chosen = choose(self.log_weights, noise.component)
         rows = torch.arange(len(chosen), device=chosen.device)
         return self.components.map(lambda parameter: parameter[rows, chosen]).transform(noise)
 
     def detach(self) -> Mixture:
         """Cut off from the graph."""
         return Mixture(self.log_weights.detach(), self.components.detach())
+
+
+def choose(log_probs: Tensor, noise: Tensor) -> Tensor:
+    """The alternative, an index (...), that standard-normal noise (...) selects among log_probs (..., K), normalised.
+
+    Alternatives take the normal distribution's mass from its middle outwards, the likeliest first: each is chosen with
+    its probability, noise near zero chooses the likeliest, and -n chooses what n does.
+    """
+    outside = torch.special.erfc(noise.abs() / math.sqrt(2.0))
+    if log_probs.shape[-1] == 2:  # without sorting, for it is what rollouts do most
+        first, second = log_probs.unbind(-1)
+        unlikely = outside <= torch.minimum(first, second).exp()
+        return ((first < second) ^ unlikely).long()
+    ordered, order = log_probs.sort(dim=-1, descending=True)
+    # What is left after each alternative, summed from the least likely one up, so that small tails stay exact.
+    beyond = ordered.exp().flip(-1).cumsum(-1).flip(-1)[..., 1:]
+    place = (outside.unsqueeze(-1) <= beyond).sum(-1, keepdim=True)
+    return order.gather(-1, place).squeeze(-1)
 
 
 def _weight(log_std: Tensor, beta: float) -> Tensor:

@@ -34,6 +34,7 @@ class LevelPrior(nn.Module):
         condition_dim: width of the action embedding.
         elements: `gaussian`, or `copy`, a mixture per element of staying and changing.
         components: M; more than one gives a mixture over the whole latent.
+        copy_radius: how many places away `copy` may take a value from.
     """
 
     def __init__(
@@ -49,13 +50,17 @@ class LevelPrior(nn.Module):
         condition_dim: int,
         elements: Elements = "gaussian",
         components: int = 1,
+        copy_radius: int = 0,
     ) -> None:
         super().__init__()
         self.latent_shape = (latent_channels, *size)
         self.action_dim = action_dim
         self.has_choices = elements == "copy"
         self.components = components
-        self.maps = 3 if self.has_choices else 2
+        self.copy_radius = copy_radius
+        self.parts = [latent_channels] * (3 if self.has_choices else 2)
+        if copy_radius:
+            self.parts.append((2 * copy_radius + 1) ** 2)
         self.embed_actions = nn.Sequential(
             nn.Linear(max(1, past_frames * action_dim), condition_dim),
             nn.SiLU(),
@@ -64,7 +69,7 @@ class LevelPrior(nn.Module):
         )
         self.net = UNet(
             in_channels=past_frames * latent_channels + (past_frames + 1) * coarse_channels,
-            out_channels=self.maps * components * latent_channels + (components if components > 1 else 0),
+            out_channels=sum(self.parts) * components + (components if components > 1 else 0),
             size=size,
             widths=widths,
             blocks=blocks,
@@ -90,17 +95,37 @@ class LevelPrior(nn.Module):
         flat = actions.flatten(1) if self.action_dim else past.new_zeros(past.shape[0], 1)
         maps = self.net(torch.cat(inputs, dim=1), self.embed_actions(flat))
         if self.components == 1:
-            return self._elements(past[:, -1], maps.chunk(self.maps, dim=1))
+            return self._elements(past[:, -1], maps.split(self.parts, dim=1))
         log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
-        parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).chunk(self.maps, dim=2)
+        parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).split(self.parts, dim=2)
         return Mixture(log_weights, self._elements(past[:, -1:], parts))
 
     def _elements(self, last: Tensor, maps: Sequence[Tensor]) -> Gaussian | CopyOrChange:
         change = Gaussian(last + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
         if not self.has_choices:
             return change
-        still = bounded_log_std(self.raw_copy_log_std)
-        return CopyOrChange(Gaussian(last.expand_as(maps[0]), still.expand_as(maps[0])), change, maps[2])
+        around = neighbours(last, self.copy_radius)
+        around = around.expand(*maps[0].shape[:-3], *around.shape[-4:])
+        still = bounded_log_std(self.raw_copy_log_std).expand_as(around)
+        source = (
+            maps[3].unsqueeze(-3).log_softmax(-4)
+            if self.copy_radius
+            else torch.zeros_like(maps[2][..., None, :1, :, :])
+        )
+        return CopyOrChange(Gaussian(around, still), change, maps[2], source)
+
+
+def neighbours(x: Tensor, radius: int) -> Tensor:
+    """The values (..., K, c, y, x) at the K = (2 radius + 1)^2 places around each place of x (..., c, y, x).
+
+    Beyond the border the nearest value is repeated.
+    """
+    if radius == 0:
+        return x.unsqueeze(-4)
+    rows, columns = x.shape[-2:]
+    flat = nn.functional.pad(x.flatten(0, -4), (radius,) * 4, mode="replicate")
+    shifts = [flat[..., i : i + rows, j : j + columns] for i in range(2 * radius + 1) for j in range(2 * radius + 1)]
+    return torch.stack(shifts, dim=-4).unflatten(0, x.shape[:-3])
 
 
 def bounded_log_std(raw: Tensor) -> Tensor:

@@ -157,7 +157,7 @@ class VideoFlow(nn.Module):
         for level in range(finest, self.top + 1):
             shape, prior = self.latent_shape(level), self.priors[level]
             choices = draw(shape) if prior.has_choices else None
-            component = draw((int(prior.components),)) if prior.components > 1 else None  # type: ignore[arg-type,operator]
+            component = draw(()) if prior.components > 1 else None  # type: ignore[operator]
             noise.append(LatentNoise(draw(shape), choices, component))
         return VideoFlowNoise(tuple(noise))
 
