@@ -55,9 +55,11 @@ def _score(trial: Trial) -> tuple[dict[str, Bits], list[float]]:
     downscale = 1
     while held_out.store.image_size % (2 * downscale) == 0 and held_out.store.image_size >= 2 * downscale * THUMBNAIL:
         downscale *= 2
+    last = trial.past + min(trial.settings.likelihood_steps or trial.steps, trial.steps)
     for rows, frames, actions in trial.batches(held_out, "bits per dimension"):
         for suffix, chosen in given.items():
-            scored = bits_per_dim(trial.model, frames, chosen[rows], generators[suffix], samples=trial.settings.samples)
+            known, rng = (frames[:, :last], chosen[rows, : last - 1]), generators[suffix]
+            scored = bits_per_dim(trial.model, *known, rng, samples=trial.settings.samples)
             parts[suffix].append(scored)
         errors.append(relative_error(trial.model, frames, actions, downscale=downscale))
     joined = {

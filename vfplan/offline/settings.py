@@ -10,6 +10,7 @@ class Settings:
     """Sizes of the offline tests; the comments in `configs/evaluate.yaml` say what each key is."""
 
     samples: int = 1
+    likelihood_steps: int = 0
     sample_episodes: int = 64
     rollout_samples: int = 16
     temperatures: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7, 1.0)
@@ -23,7 +24,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         least = {
-            "samples": 1, "sample_episodes": 0, "rollout_samples": 2, "temperature_episodes": 1,
+            "samples": 1, "likelihood_steps": 0, "sample_episodes": 0, "rollout_samples": 2, "temperature_episodes": 1,
             "temperature_samples": 2, "detection_steps": 1, "long_episodes": 1, "long_steps": 1, "batch": 1,
         }  # fmt: skip
         for name, limit in least.items():
