@@ -31,10 +31,10 @@ def subjects(arena_store, tmp_path_factory):
 
 
 ABSENT = {
-    "videoflow": {"occlusion"},
-    "action-free videoflow": {"occlusion"},
-    "no latents": {"occlusion", "interpolation"},
-    "nothing but frames": {"occlusion", "interpolation", "position"},
+    "videoflow": {"known_answers", "occlusion"},
+    "action-free videoflow": {"known_answers", "occlusion"},
+    "no latents": {"known_answers", "occlusion", "interpolation"},
+    "nothing but frames": {"known_answers", "occlusion", "interpolation", "position"},
 }
 
 

@@ -49,6 +49,14 @@ class VideoFlowState:
         """The chosen rows."""
         return self._map(lambda tensor: tensor[rows])
 
+    def window(self, first: int, frames: int) -> VideoFlowState:
+        """The memory of `frames` consecutive frames, from the one at index `first` on."""
+        levels = tuple(
+            None if level is None else level.map(lambda tensor: tensor[:, first : first + frames])
+            for level in self.levels
+        )
+        return VideoFlowState(levels, self.actions[:, first : first + frames - 1])
+
     def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowState:
         levels = tuple(None if level is None else level.map(function) for level in self.levels)
         return VideoFlowState(levels, function(self.actions))

@@ -210,14 +210,12 @@ class VideoFlow(nn.Module):
         """
         if self._reduced():
             raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
-        history = torch.cat([context.frames, frames], dim=1)
-        past = torch.cat([context.actions, actions], dim=1)
+        history = torch.cat([context.frames, frames], dim=1)[:, :-1]
+        memory = self.encode(Context(history, torch.cat([context.actions, actions], dim=1)[:, :-1]))
         per_frame = []
         for step in range(frames.shape[1]):
-            window = slice(step, step + self.past_frames)
-            known = Context(history[:, window], past[:, step : step + self.past_frames - 1])
-            state = self.encode(known)
-            image, log_q = self.dequantiser(frames[:, step], known.frames[:, -1], rng)
+            state = memory.window(step, self.past_frames)
+            image, log_q = self.dequantiser(frames[:, step], history[:, step + self.past_frames - 1], rng)
             per_frame.append(self.level_log_probs(state, actions[:, step], image, log_q))
         levels = torch.stack(per_frame, dim=1)
         return LogProb(levels.sum(2), levels)
