@@ -78,7 +78,8 @@ class LevelPrior(nn.Module):
         # sigma starts near 0.1: between the noise floor of still pixels and the contrast of a moving object.
         self.raw_log_std = nn.Parameter(torch.zeros(latent_channels, 1, 1))
         if self.has_choices:
-            self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), -1.5))
+            # A copy starts as narrow as uniform dequantisation allows, e^-6.79.
+            self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), -3.0))
         if components > 1:
             # Equal components would stay equal for ever.
             nn.init.normal_(self.net.head.bias, std=0.05)  # type: ignore[arg-type]
