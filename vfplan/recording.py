@@ -36,6 +36,8 @@ class Recorder:
         self.store = store
         self.curves = _tensorboard(run) if config.tensorboard else None
         self.started, self.first = time.monotonic(), learner.steps_done
+        # Of the code that runs, also if the checkout moves on meanwhile.
+        self.provenance = provenance()
 
     def after_step(self, metrics: dict[str, float], bar: tqdm) -> None:
         """Log, validate and save as often as the configuration asks for, and at the last step."""
@@ -63,7 +65,7 @@ class Recorder:
             "validation_episodes": self.config.validation_episodes,
             "data": _summary(self.store),
             "learning": asdict(self.config.learning),
-            **provenance(),
+            **self.provenance,
         }
         save_checkpoint(
             self.run.file("checkpoint"),
