@@ -174,7 +174,7 @@ class Learner:
         self, group: Sequence[int], frames: Tensor, actions: Tensor, rng: torch.Generator
     ) -> tuple[Tensor, list[Tensor]]:
         """The loss of the levels of one group, and their exact NLL in nats."""
-        past, together = self.model.past_frames, len(group) > 1
+        past, together = self.model.past_frames, not self.model.area_averages
         imagined = 0
         # Levels trained alone take their memory as given; trained together, the flow also learns what to remember.
         with torch.set_grad_enabled(together):

@@ -197,3 +197,17 @@ def test_bits_per_dim_approach_a_known_entropy_from_above():
     assert bits.mean() > entropy - 3 * error
     assert bits.mean() < 1.03 * entropy
     assert wrong.mean() > bits.mean() + 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"components": 0}, "components must be at least 1"),
+        ({"copy_radius": -1, "elements": "copy"}, "copy_radius at least 0"),
+        ({"copy_radius": 1}, "copy_radius=1 needs elements=copy; got gaussian"),
+        ({"elements": "gated"}, "elements must be gaussian or copy; got gated"),
+    ],
+)
+def test_priors_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        PriorConfig((4,), (1,), **changes)

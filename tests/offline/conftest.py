@@ -177,7 +177,7 @@ class Replay:
 def tiny_videoflow(size=32, action_dim=4):
     """A VideoFlow with random parameters."""
     torch.manual_seed(0)
-    priors = (PriorConfig((4,), (1,), "copy"), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1), "gated", 2))
+    priors = (PriorConfig((4,), (1,), "copy"), PriorConfig((4,), (1,)), PriorConfig((4, 8), (1, 1), "copy", 2, 1))
     config = VideoFlowConfig(
         image_size=size, action_dim=action_dim, past_frames=PAST, flow_width=4, condition_dim=8, priors=priors
     )

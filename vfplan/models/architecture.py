@@ -6,7 +6,7 @@ What it changes over the model of 2019 (`architecture_2019.py`), and why, is mea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from vfplan.flows import HaarLevel, Level, TopLevel
 from vfplan.models.dequantisation import LearnedDequantiser, UniformDequantiser
@@ -29,6 +29,15 @@ class PriorConfig:
     copy_radius: int = 0
     """How many places away an element may be copied from."""
 
+    def __post_init__(self) -> None:
+        if self.components < 1 or self.copy_radius < 0:
+            got = f"{self.components} and {self.copy_radius}"
+            raise ValueError(f"components must be at least 1 and copy_radius at least 0; got {got}")
+        if self.elements not in get_args(Elements):
+            raise ValueError(f"elements must be {' or '.join(get_args(Elements))}; got {self.elements}")
+        if self.copy_radius and self.elements != "copy":
+            raise ValueError(f"copy_radius={self.copy_radius} needs elements=copy; got {self.elements}")
+
 
 @dataclass(frozen=True)
 class VideoFlowConfig(Architecture):
@@ -48,8 +57,7 @@ class VideoFlowConfig(Architecture):
     """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
 
     def __post_init__(self) -> None:
-        if self.past_frames < 1:
-            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
+        super().__post_init__()
         if len(self.priors) < 1 or self.image_size % 2 ** (len(self.priors) - 1):
             raise ValueError(f"image_size={self.image_size} cannot be halved for {len(self.priors)} levels")
 

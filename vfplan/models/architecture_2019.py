@@ -36,8 +36,7 @@ class VideoFlow2019Config(Architecture):
     """Whether a prior's mean starts at the previous latent."""
 
     def __post_init__(self) -> None:
-        if self.past_frames < 1:
-            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
+        super().__post_init__()
         if self.num_levels < 1 or self.image_size % 2**self.num_levels:
             raise ValueError(f"image_size={self.image_size} cannot be halved num_levels={self.num_levels} times")
 

@@ -108,12 +108,8 @@ class LevelPrior(nn.Module):
         around = neighbours(last, self.copy_radius)
         around = around.expand(*maps[0].shape[:-3], *around.shape[-4:])
         still = bounded_log_std(self.raw_copy_log_std).expand_as(around)
-        source = (
-            maps[3].unsqueeze(-3).log_softmax(-4)
-            if self.copy_radius
-            else torch.zeros_like(maps[2][..., None, :1, :, :])
-        )
-        return CopyOrChange(Gaussian(around, still), change, maps[2], source)
+        places = maps[3] if self.copy_radius else torch.zeros_like(maps[2][..., :1, :, :])
+        return CopyOrChange(Gaussian(around, still), change, maps[2], places.unsqueeze(-3).log_softmax(-4))
 
 
 def neighbours(x: Tensor, radius: int) -> Tensor:

@@ -33,6 +33,10 @@ class Architecture:
     """0 for the action-free model."""
     past_frames: int = 3
 
+    def __post_init__(self) -> None:
+        if self.past_frames < 1:
+            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
+
 
 class VideoFlow(nn.Module):
     """A world model with exact likelihoods, put together from levels, priors and a dequantiser.
@@ -77,8 +81,8 @@ class VideoFlow(nn.Module):
     def initialise(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> None:
         """Set every activation normalisation that is not yet set, from one batch: an explicit step before training.
 
-        The flow's own are set by all frames of the batch (P + T >= 100 of them or more), the priors' by the latents of
-        `frames` (B, T, C, Y, X) after actions (B, T, A). A model without such layers stays as it is.
+        The flow's own are set by all frames of the batch but the first ones, B P of them, 100 or more; the priors' by
+        the latents of `frames` (B, 1, C, Y, X) after actions (B, 1, A). A model without such layers stays as it is.
         """
 
         def run() -> None:
