@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from vfplan.collect import main as collect
 from vfplan.evaluate import main as evaluate
@@ -114,6 +115,20 @@ class _Stop:
 def test_a_run_of_other_settings_is_not_resumed(store, run, capsys):
     message = refused(capsys, train, [f"data={store}", f"run_dir={run}", *TINY, "learning.beta=0.25"])
     assert "holds a run with learning=" in message
+
+
+def test_training_can_start_from_a_checkpoint(store, run, tmp_path):
+    begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
+    train([*begun, *TINY, "learning.steps=1", "learning.learning_rate=1e-12"])
+    before, after = (load_checkpoint(folder / "checkpoint").model.state_dict() for folder in (run, tmp_path / "run"))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value)
+
+
+def test_training_does_not_start_from_another_model(store, run, tmp_path, capsys):
+    begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
+    message = refused(capsys, train, [*begun, *TINY, "model.flow_width=6"])
+    assert "model.flow_width=4; this run needs 6" in message and not (tmp_path / "run").exists()
 
 
 @pytest.fixture(scope="module")
