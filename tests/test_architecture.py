@@ -15,6 +15,7 @@ COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train",
 # What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
 RUNNERS = {
     "vfplan.closed_loop": "plan",
+    "vfplan.planning": "plan",
     "vfplan.training": "train",
     "vfplan.recording": "train",
     "vfplan.offline.battery": "evaluate",
