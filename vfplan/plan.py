@@ -62,7 +62,7 @@ class PlanConfig:
 
 def plan(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
-    from vfplan.closed_loop import run
+    from vfplan.planning import run
 
     run(config)
 
