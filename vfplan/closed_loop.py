@@ -20,6 +20,7 @@ from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
 from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
+from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import network_dtype
 from vfplan.results import TaskResult, summary, summary_lines, task_results
@@ -38,7 +39,7 @@ def run(config: PlanConfig) -> None:
     tasks, description = _tasks(config), _described(config.env)
     model, sha256 = _model(config, description, device)
     _check_scale(model, config.scoring.downscale, config.env.image_size)
-    scorer = Scorer(model, costs.build_cost(config.cost), config.scoring)
+    scorer = Scorer(model, costs.build_cost(config.cost, latent_space(model)), config.scoring)
     proprioception = Proprioception.from_description(description)
     results: list[TaskResult] = []
     clips: list[tuple[TaskSet, Trajectory]] = []
