@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vfplan.costs.base import CostConfig, Goal, chroma, over_time, require_positive
+from vfplan.costs.hand import reach
 
 LOST = 0.5
 """How far away, in image widths, colour is taken to be that is nowhere: about as far as an object can be."""
@@ -23,9 +24,13 @@ class DisplacementConfig(CostConfig):
     """Colour below this share of the goal's strongest does not count; predictions are never quite grey."""
     final_weight: float = 5.0
     """Weight of the last step; the others have 1."""
+    reach: float = 0.1
+    """Weight of the distance, in image widths, between the hand and what is not yet in place; needs proprioception."""
 
     def __post_init__(self) -> None:
         require_positive(final_weight=self.final_weight)
+        if self.reach < 0:
+            raise ValueError(f"reach must not be negative; got {self.reach}")
         if not 0 <= self.threshold < 1:
             raise ValueError(f"threshold must be from 0 on and below 1; got {self.threshold}")
 
@@ -43,15 +48,18 @@ class Displacement:
         self.config = config
 
     def __call__(self, frames: Tensor, actions: Tensor, goal: Goal) -> Tensor:
-        """Costs (E, N) of frames (E, N, T, C, Y, X)."""
-        colour = chroma(goal.images)
+        """Costs (E, N) of frames (E, N, T, C, Y, X) for actions (E, N, T, A)."""
+        colour, shown = chroma(goal.images), chroma(frames)
         floor = self.config.threshold * colour.abs().amax(dim=(1, 2, 3), keepdim=True)
-        target, seen = _masses(colour, floor)[:, None, None], _masses(chroma(frames), floor[:, None, None])
+        target, seen = _masses(colour, floor)[:, None, None], _masses(shown, floor[:, None, None])
         wanted, found = (mass.sum(dim=(-2, -1)).clamp_min(1e-6) for mass in (target, seen))
         travel = _sliced_wasserstein(seen / found[..., None, None], target / wanted[..., None, None])
         share = (found / wanted).clamp_max(1.0)
         importance = wanted / wanted.sum(dim=-1, keepdim=True)
-        return over_time((importance * (share * travel + (1 - share) * LOST)).sum(dim=-1), self.config.final_weight)
+        distance = (importance * (share * travel + (1 - share) * LOST)).sum(dim=-1)
+        if self.config.reach > 0 and goal.hand is not None:
+            distance = distance + self.config.reach * reach(shown, colour, actions, goal)
+        return over_time(distance, self.config.final_weight)
 
 
 def _masses(colour: Tensor, floor: Tensor) -> Tensor:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, chroma, over_time, require_positive, strength
+from vfplan.costs.base import CostConfig, Goal, chroma, over_time, require_positive
 from vfplan.costs.blur import pyramid
-from vfplan.costs.hand import hand_distance, hand_free
+from vfplan.costs.hand import hand_free, reach
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class GoalImage:
         blurred = pyramid(target, config.blurs)[:, :, None, None]
         distance = DISTANCES[config.distance](pyramid(seen, config.blurs), blurred).mean(dim=0)
         if config.reach > 0 and goal.hand is not None:
-            distance = distance + config.reach * _reach(seen, target, actions, goal)
+            distance = distance + config.reach * reach(seen, target, actions, goal)
         return over_time(distance, config.final_weight)
 
     def _features(self, goal: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,14 +96,3 @@ class GoalImage:
         # The floor is what an image mostly shows: what differs from it has energy.
         floor = goal.flatten(-2).median(dim=-1).values[..., None, None]
         return goal - floor, frames - floor[:, None, None]
-
-
-def _reach(seen: Tensor, target: Tensor, actions: Tensor, goal: Goal) -> Tensor:
-    """Mean distance (E, N, T), in image widths, from the hand to the colour that is not yet where the goal has it.
-
-    Falls to zero as that colour falls to none.
-    """
-    rows, columns = seen.shape[-2:]
-    misplaced = strength(seen) * strength(seen - target[:, None, None])
-    full = target.square().sum(dim=(-3, -2, -1)).clamp_min(1e-6)[:, None, None]
-    return (misplaced * hand_distance(actions, goal, rows, columns)).sum(dim=(-2, -1)) / full

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vfplan.costs.base import Goal
+from vfplan.costs.base import Goal, strength
 from vfplan.errors import UserError
 
 
@@ -36,3 +36,15 @@ def hand_free(actions: Tensor, goal: Goal, rows: int, columns: int, radius: floa
     """
     outside = hand_distance(actions, goal, rows, columns) - radius
     return (4.0 * columns * outside).sigmoid().unsqueeze(-3)
+
+
+def reach(seen: Tensor, target: Tensor, actions: Tensor, goal: Goal) -> Tensor:
+    """Mean distance (E, N, T), in image widths, from the hand to the colour that is not yet where the goal has it.
+
+    Of what is seen (E, N, T, C, Y, X) and of the goal's (E, C, Y, X). Falls to zero as that colour falls to none.
+    Raises UserError if nothing is known of the hand.
+    """
+    rows, columns = seen.shape[-2:]
+    misplaced = strength(seen) * strength(seen - target[:, None, None])
+    full = target.square().sum(dim=(-3, -2, -1)).clamp_min(1e-6)[:, None, None]
+    return (misplaced * hand_distance(actions, goal, rows, columns)).sum(dim=(-2, -1)) / full
