@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from vfplan.costs.base import CostConfig, Goal, chroma, over_time, require_positive
