@@ -87,7 +87,8 @@ class DesignatedPixel:
         if self.config.pixel is not None:
             across, down = self.config.pixel
             cell = (min(int(down * rows), rows - 1), min(int(across * columns), columns - 1))
-            return torch.tensor(cell, device=own.device).expand(len(own), 2)
+            # Filled, not copied from a list: a copy from the host would make the device wait.
+            return torch.stack([torch.full((len(own),), index, device=own.device) for index in cell], dim=-1)
         changed = strength(target - current)
         # Where nothing has changed, as with the object in its place, the most colourful place remains.
         salient = strength(own) * (changed + 0.05 * changed.amax(dim=(-2, -1), keepdim=True) + 1e-6)
@@ -126,4 +127,4 @@ def _distance_map(place: Tensor, like: Tensor) -> Tensor:
     rows, columns = like.shape[-2:]
     down = torch.arange(rows, device=like.device) - place[:, 0, None]
     across = torch.arange(columns, device=like.device) - place[:, 1, None]
-    return torch.hypot(down[:, :, None].to(like), across[:, None, :].to(like)) / columns
+    return torch.hypot(down[:, :, None].to(like.dtype), across[:, None, :].to(like.dtype)) / columns
