@@ -115,8 +115,6 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 def test_only_control_and_commands_join_models_and_planners():
     joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.auditing", "vfplan.populations"}
     joined |= {f"vfplan.{command}" for command in COMMANDS}
-        f"vfplan.{command}" for command in COMMANDS
-    }
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))
         planners = any(under(found, "planners") for found in imports(path))
