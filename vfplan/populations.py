@@ -56,8 +56,8 @@ class Witness(Controller):
         self.recorder.populations.clear()
         states = np.stack([environment.get_state() for environment in self.environments])
         plan = super().plan(context, goal)
-        first, *_, last = [self.recorder.populations[0], *self.recorder.populations]
-        self.moments.append(Moment(states, context, goal, first, last))
+        populations = self.recorder.populations
+        self.moments.append(Moment(states, context, goal, populations[0], populations[-1]))
         return plan
 
 
