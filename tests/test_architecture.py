@@ -14,6 +14,7 @@ FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.p
 COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train", "generate"}
 # What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
 RUNNERS = {
+    "vfplan.auditing": "audit",
     "vfplan.closed_loop": "plan",
     "vfplan.planning": "plan",
     "vfplan.benchmark": "plan",  # whose settings a row is made of
@@ -39,6 +40,8 @@ RULES = [
     ("vfplan.learning", {"envs", "planners"}, set()),
     ("vfplan.likelihood", {"envs", "planners"}, set()),
     ("vfplan.similarity", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.ranking", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.audit_report", {"envs", "planners", "vfplan.models", "vfplan.costs"}, set()),
     ("vfplan.localisation", {"envs", "planners", "vfplan.models"}, set()),
     ("vfplan.offline", {"envs", "planners", "mujoco", "gymnasium"}, set()),
     # Every offline test sees a model through the protocols of `vfplan.models.base` alone.
@@ -116,7 +119,8 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 
 
 def test_only_control_and_commands_join_models_and_planners():
-    joined = {"vfplan.control", "vfplan.closed_loop"} | {f"vfplan.{command}" for command in COMMANDS}
+    joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.auditing", "vfplan.populations"}
+    joined |= {f"vfplan.{command}" for command in COMMANDS}
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))
         planners = any(under(found, "planners") for found in imports(path))

@@ -23,18 +23,24 @@ from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
 from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
+from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import network_dtype
 from vfplan.scoring import Scorer
 
 if TYPE_CHECKING:
+    from vfplan.audit import AuditConfig
     from vfplan.plan import PlanConfig
 
 
 class ClosedLoop:
-    """The settings of `vfplan.plan`, loaded and checked. Raises UserError for tasks or a checkpoint that do not fit."""
+    """The settings of `vfplan.plan` or `audit`, loaded and checked.
 
-    def __init__(self, config: PlanConfig) -> None:
+    Raises:
+        UserError: for tasks or a checkpoint that do not fit.
+    """
+
+    def __init__(self, config: PlanConfig | AuditConfig) -> None:
         self.config = config
         self.device = resolve_device(config.device)
         self.tasks = load_tasks(config.env, config.tasks, config.num_tasks)
@@ -45,23 +51,29 @@ class ClosedLoop:
 
     def scorer(self, part: TaskSet) -> Scorer:
         """What judges plans for the tasks of a group."""
-        return Scorer(self.model, costs.build_cost(self.config.cost), self.config.scoring)
+        return Scorer(self.model, costs.build_cost(self.config.cost, latent_space(self.model)), self.config.scoring)
 
     def goal_images(self, part: TaskSet) -> Any:
         """The goals (E, Y, X, C) that the planner is shown, uint8."""
         return part.goal_image if self.config.goal_hand else part.goal_image_without_hand
 
+    def rng(self, group: range) -> torch.Generator:
+        """What the planner draws from for a group."""
+        return torch.Generator(self.device).manual_seed(self.config.seed + group.start)
+
+    def problem(self, group: range) -> Problem:
+        """The tasks of a group, at their starts."""
+        part = self.tasks.select(group)
+        environments, observations = start(self.config.env, part, group)
+        return Problem(environments, observations, self.goal_images(part), self.proprioception)
+
     def run(
         self, group: range, *, imagine: bool = False, progress: Callable[[int], None] = lambda actions: None
     ) -> Trajectory:
         """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
-        part = self.tasks.select(group)
-        rng = torch.Generator(self.device).manual_seed(self.config.seed + group.start)
-        planner = planners.build(self.config.planner)
-        controller = Controller(self.model, planner, self.scorer(part), self.config.control, rng)
-        environments, observations = start(self.config.env, part, group)
-        problem = Problem(environments, observations, self.goal_images(part), self.proprioception)
-        return run_episodes(problem, controller, imagine=imagine, progress=progress)
+        planner, scorer = planners.build(self.config.planner), self.scorer(self.tasks.select(group))
+        controller = Controller(self.model, planner, scorer, self.config.control, self.rng(group))
+        return run_episodes(self.problem(group), controller, imagine=imagine, progress=progress)
 
 
 def groups(num_tasks: int, lockstep: int) -> list[range]:
@@ -100,7 +112,9 @@ def _described(env: PushConfig) -> dict[str, Any]:
     return description
 
 
-def _model(config: PlanConfig, wanted: dict[str, Any], device: torch.device) -> tuple[WorldModel, str | None]:
+def _model(
+    config: PlanConfig | AuditConfig, wanted: dict[str, Any], device: torch.device
+) -> tuple[WorldModel, str | None]:
     """The world model, checked against the description `wanted` of the environment, and the hash of its weights."""
     if config.model == "oracle":
         return SimulatorOracle(config.env, device=device), None

@@ -198,12 +198,13 @@ def _context(
 
 
 def _goal(observations: Sequence[dict[str, Any]], problem: Problem, controller: Controller) -> Goal:
-    """The goal at the scale of imagination, and where the hand is seen now."""
+    """The goal at the scale of imagination, the newest frame, and where the hand is seen now."""
     device = controller.rng.device
     images = unit_from_frames(torch.from_numpy(problem.goal_images).permute(0, 3, 1, 2).to(device))
     images = area_average(images, controller.scorer.config.downscale)
+    current = unit_from_frames(torch.from_numpy(_images(observations)).permute(0, 3, 1, 2).to(device))
     body = problem.proprioception
     if body is None or "hand" not in observations[0]:
-        return Goal(images)
+        return Goal(images, current=current)
     hand = body.locate(np.stack([observation["hand"][:2] for observation in observations]))
-    return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device))
+    return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device), current)

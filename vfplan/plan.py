@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from envs.scene import PushConfig
     from planners.search import PlannerConfig
     from vfplan.control import ControlConfig
-    from vfplan.costs import GoalImageConfig, PixelConfig
+    from vfplan.costs import CostConfig
     from vfplan.scoring import ScoringConfig
 
 HELP = """
@@ -32,7 +32,7 @@ class PlanConfig:
 
     env: PushConfig
     planner: PlannerConfig
-    cost: GoalImageConfig | PixelConfig
+    cost: CostConfig
     scoring: ScoringConfig
     control: ControlConfig
     model: Literal["videoflow", "oracle"] = "videoflow"

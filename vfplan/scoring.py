@@ -6,7 +6,7 @@ E problem (episode), N candidate plan, K sampled future per candidate, T step, A
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -51,6 +51,7 @@ class Scorer:
 
     def score(self, state: Any, goal: Goal, rng: torch.Generator) -> Callable[[Tensor], Tensor]:
         """A function from plans (E, N, T, A) to costs (E, N), for the encoded past `state` of E problems."""
+        goal = replace(goal, memory=state)
 
         def score(plans: Tensor) -> Tensor:
             problems, candidates, steps = plans.shape[:3]

@@ -22,6 +22,7 @@ from vfplan.control import Trajectory
 from vfplan.errors import UserError
 
 if TYPE_CHECKING:
+    from vfplan.audit import AuditConfig
     from vfplan.benchmark import BenchmarkConfig
     from vfplan.plan import PlanConfig
 
@@ -120,7 +121,7 @@ def _planning_row(name: str, loop: ClosedLoop, overrides: Sequence[str], *, requ
     return Row(name, loop, about, reads, tuple(overrides), every, requested)
 
 
-def _about(settings: PlanConfig, tasks: TaskSet) -> dict[str, Any]:
+def _about(settings: PlanConfig | AuditConfig, tasks: TaskSet) -> dict[str, Any]:
     return {
         "env": asdict(settings.env),
         "tasks": settings.tasks,

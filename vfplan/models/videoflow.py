@@ -156,7 +156,7 @@ class VideoFlow(nn.Module):
                 return torch.zeros(1, device=device).expand(rows, steps, *shape)
             return torch.randn((rows, steps, *shape), generator=rng, device=device)
 
-        finest = self._finest_level(downscale)
+        finest = self.finest_level(downscale)
         noise: list[LatentNoise | None] = [None] * finest
         for level in range(finest, self.top + 1):
             shape, prior = self.latent_shape(level), self.priors[level]
@@ -172,7 +172,7 @@ class VideoFlow(nn.Module):
 
         The sampled latents, not re-encoded frames, become the memory of the next step.
         """
-        finest = self._finest_level(downscale)
+        finest = self.finest_level(downscale)
         frames = []
         for step in range(actions.shape[1]):
             image, state = self.step(state, actions[:, step], noise.at(step), finest=finest)
@@ -254,7 +254,8 @@ class VideoFlow(nn.Module):
         dtypes = {getattr(module, "compute_dtype", torch.float32) for module in self.modules()}
         return dtypes != {torch.float32}
 
-    def _finest_level(self, downscale: int) -> int:
+    def finest_level(self, downscale: int) -> int:
+        """The finest level that rollouts at `downscale` need. Raises ValueError for a scale that no level has."""
         scales = [2**level for level in range(self.top + 1)] if self.area_averages else [1]
         if downscale not in scales:
             raise ValueError(f"downscale must be one of {scales}; got {downscale}")
