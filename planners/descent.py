@@ -18,8 +18,9 @@ def descend(score: Score, plans: Tensor, *, steps: int, step_size: float, moving
 
     Takes `steps` steps with momentum (Polyak 1964) along gradients that are first scaled to a root mean square of 1,
     that is `steps` + 1 calls to the score. So the unit of the cost drops out, and an exploding gradient counts as one
-    step like any other. A plan whose cost or gradient is not finite goes back to the cheapest it has been. The step
-    size falls linearly to 0. Where the score draws noise anew at every call, the cheapest is partly the luckiest.
+    step like any other. The step size falls linearly to 0. A plan whose cost or gradient is not finite goes back to the
+    cheapest it has been and takes half steps from there on. Where the score draws noise anew at every call, the
+    cheapest is partly the luckiest.
 
     Args:
         score: must be differentiable, and the cost of a plan must depend on no other plan.
@@ -32,7 +33,7 @@ def descend(score: Score, plans: Tensor, *, steps: int, step_size: float, moving
         ValueError: if no gradient leads from the costs to the plans.
     """
     best, best_costs = plans, torch.full_like(plans[..., 0, 0], torch.inf)
-    direction, calls = torch.zeros_like(plans), []
+    direction, caution, calls = torch.zeros_like(plans), torch.ones_like(plans[..., :1, :1]), []
     for step in range(1, steps + 2):
         costs, slope = _costs_and_slope(score, plans) if step <= steps else (evaluate(score, plans), plans)
         calls.append(costs)
@@ -45,7 +46,8 @@ def descend(score: Score, plans: Tensor, *, steps: int, step_size: float, moving
         direction = torch.lerp(_normalised(torch.where(usable, slope, 0.0) * moving), direction, MOMENTUM)
         # Divided as in Adam, for an average that began at zero.
         size = step_size * (1 - (step - 1) / steps) / (1 - MOMENTUM**step)
-        plans = torch.where(usable, clip(plans - size * direction), best)
+        caution = torch.where(usable, caution, 0.5 * caution)
+        plans = torch.where(usable, clip(plans - size * caution * direction), best)
     return Scored(best, best_costs, tuple(calls))
 
 
