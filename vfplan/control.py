@@ -121,7 +121,8 @@ class Controller:
         """One plan per problem, warm-started from the last one."""
         if self.belief is None:
             self.belief = self.planner.initial_belief(len(context.frames), self.rng.device)
-        with torch.inference_mode():
+        # What is made in inference mode can never be differentiated; a planner that must turns gradients on for itself.
+        with torch.no_grad() if self.planner.needs_gradients else torch.inference_mode():
             score = self.scorer.score(self.model.encode(context), goal, self.rng)
             plan = self.planner.plan(score, self.belief, self.rng)
         self.belief = plan.belief.shift(self.config.replan_every)

@@ -58,6 +58,11 @@ class PlanConfig:
             )
         if self.model == "oracle" and self.checkpoint:
             raise ValueError("model=oracle is the simulator itself and takes no checkpoint")
+        if self.model == "oracle" and self.planner.needs_gradients:
+            raise ValueError(
+                "model=oracle has no gradients, which planner=gradient and planner.refine_steps above 0 need; "
+                "expected model=videoflow, or a planner that only samples"
+            )
 
 
 def plan(config: PlanConfig) -> None:
