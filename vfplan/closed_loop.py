@@ -37,7 +37,8 @@ def run(config: PlanConfig) -> None:
     folder = RunDir(config.run_dir, config)
     tasks, description = _tasks(config), _described(config.env)
     model, sha256 = _model(config, description, device)
-    _check_scale(model, config.scoring.downscale, config.env.image_size)
+    for futures in config.scoring.stages():
+        _check_scale(model, futures.downscale, config.env.image_size)
     scorer = Scorer(model, costs.build_cost(config.cost), config.scoring)
     proprioception = Proprioception.from_description(description)
     results: list[TaskResult] = []

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from planners.base import Belief, Plan, Planner
 from vfplan.costs import Goal
-from vfplan.imagination import area_average
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import frames_from_unit, unit_from_frames
 from vfplan.scoring import Scorer
@@ -198,10 +197,9 @@ def _context(
 
 
 def _goal(observations: Sequence[dict[str, Any]], problem: Problem, controller: Controller) -> Goal:
-    """The goal at the scale of imagination, and where the hand is seen now."""
+    """The goal at full size, and where the hand is seen now."""
     device = controller.rng.device
     images = unit_from_frames(torch.from_numpy(problem.goal_images).permute(0, 3, 1, 2).to(device))
-    images = area_average(images, controller.scorer.config.downscale)
     body = problem.proprioception
     if body is None or "hand" not in observations[0]:
         return Goal(images)
