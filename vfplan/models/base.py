@@ -93,3 +93,14 @@ class LikelihoodModel(WorldModel, Protocol):
 
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
         """Teacher-forced log-probability of uint8 frames (B, T, C, Y, X) after actions (B, T, A)."""
+
+
+@runtime_checkable
+class MonitorableModel(WorldModel, Protocol):
+    """A world model that also says where an observed frame is unlikely."""
+
+    def cell_log_prob(self, context: Context, action: Tensor, frame: Tensor) -> Tensor:
+        """How likely each cell (B, y, x) of uint8 frame (B, C, Y, X) is after action (B, A): log-density, nats.
+
+        Deterministic. `context` holds the true frames before it.
+        """
