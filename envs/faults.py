@@ -53,11 +53,12 @@ class Fault(gymnasium.Wrapper, ABC):
         if self._count == self.start:
             self.strike()
         struck = self._count >= self.start
-        observation, *rest = self.env.step(self.altered(np.asarray(action)) if struck else action)
+        taken = self.altered(np.asarray(action)) if struck else action
+        observation, reward, terminated, truncated, info = self.env.step(taken)
         if struck:
             observation = {**observation, "image": self.seen(observation["image"])}
         self._count += 1
-        return observation, *rest
+        return observation, reward, terminated, truncated, info
 
     def get_state(self) -> Floats:
         """The state (S,) of the environment as it is now."""

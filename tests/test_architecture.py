@@ -18,6 +18,7 @@ RUNNERS = {
     "vfplan.training": "train",
     "vfplan.recording": "train",
     "vfplan.offline.battery": "evaluate",
+    "vfplan.monitoring": "monitor",
 }
 OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
@@ -42,6 +43,10 @@ RULES = [
     ("vfplan.offline", {"vfplan.models.checkpoint"}, {"vfplan.offline.battery"}),
     ("vfplan.control", {"envs"}, set()),
     ("vfplan.scoring", {"envs", "vfplan.control"}, set()),
+    ("vfplan.risk", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.finalists", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.surprise", {"envs", "planners", "vfplan.control"}, set()),
+    ("vfplan.conformal", {"envs", "planners", "vfplan.control"}, set()),
     ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.rundir", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.collecting", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
@@ -110,7 +115,9 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 
 
 def test_only_control_and_commands_join_models_and_planners():
-    joined = {"vfplan.control", "vfplan.closed_loop"} | {f"vfplan.{command}" for command in COMMANDS}
+    joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.monitoring"} | {
+        f"vfplan.{command}" for command in COMMANDS
+    }
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))
         planners = any(under(found, "planners") for found in imports(path))

@@ -15,16 +15,18 @@ from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.tasks import TaskSet
 from vfplan import costs
+from vfplan.conformal import Calibration, read_calibration
 from vfplan.control import Controller, Problem, Proprioception, Trajectory, run_episodes
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
-from vfplan.models.base import WorldModel
+from vfplan.models.base import MonitorableModel, WorldModel
 from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import network_dtype
 from vfplan.results import TaskResult, summary, summary_lines, task_results
 from vfplan.rundir import RunDir
 from vfplan.scoring import Scorer
+from vfplan.surprise import Monitor
 from vfplan.video import grid, write_gif
 
 if TYPE_CHECKING:
@@ -39,23 +41,29 @@ def run(config: PlanConfig) -> None:
     model, sha256 = _model(config, description, device)
     for futures in config.scoring.stages():
         _check_scale(model, futures.downscale, config.env.image_size)
+    calibration = load_calibration(config, sha256)
     scorer = Scorer(model, costs.build_cost(config.cost), config.scoring)
     proprioception = Proprioception.from_description(description)
     results: list[TaskResult] = []
+    first_alarms: list[int | None] = []
     clips: list[tuple[TaskSet, Trajectory]] = []
     with tqdm(total=len(tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
         for first in range(0, len(tasks), config.lockstep):
             part = tasks.select(range(first, min(first + config.lockstep, len(tasks))))
             rng = torch.Generator(device).manual_seed(config.seed + first)
-            controller = Controller(model, planners.build(config.planner), scorer, config.control, rng)
+            monitor = build_monitor(model, calibration)
+            controller = Controller(model, planners.build(config.planner), scorer, config.control, rng, monitor)
             problem = _problem(part, config, proprioception)
             trajectory = run_episodes(problem, controller, imagine=config.gif and not clips, progress=bar.update)
             results += task_results(part, trajectory, first=first)
+            first_alarms += trajectory.surprise.first_alarms() if trajectory.surprise else []
             if config.gif and not clips:
                 clips.append((part, trajectory))
             for result in results[first:]:
                 bar.write(result.line())
     report = summary(results, checkpoint_sha256=sha256, tasks_sha256=tasks.sha256, model=config.model)
+    if calibration:
+        report["first_alarms"] = first_alarms
     folder.write_json("results.json", report)
     print("\n".join(summary_lines(report)))
     for part, trajectory in clips:
@@ -97,6 +105,22 @@ def _model(config: PlanConfig, wanted: dict[str, Any], device: torch.device) -> 
             )
     checkpoint.model.set_compute_dtype(network_dtype(config.precision, device))
     return checkpoint.model, checkpoint.sha256
+
+
+def load_calibration(config: PlanConfig, checkpoint_sha256: str | None) -> Calibration | None:
+    """The calibration that `control.monitor` names, if any. Raises UserError if it was made for something else."""
+    if not config.control.monitor:
+        return None
+    path, env = Path(config.control.monitor), config.env.name
+    return read_calibration(path, checkpoint_sha256=checkpoint_sha256, env=env, steps=config.control.steps)
+
+
+def build_monitor(model: WorldModel, calibration: Calibration | None) -> Monitor | None:
+    """A monitor for one lockstep group; none without a calibration."""
+    if calibration is None:
+        return None
+    assert isinstance(model, MonitorableModel), "a checkpoint with a hash is one"
+    return Monitor(model, calibration.surprise, calibration.threshold)
 
 
 def _check_scale(model: WorldModel, downscale: int, image_size: int) -> None:

@@ -27,6 +27,11 @@ class Context:
     sim_state: NDArray[np.float64] | None = None
     """(B, S) simulator state; only the oracle may read it."""
 
+    def take(self, rows: Tensor) -> Context:
+        """The rows with these indices."""
+        state = None if self.sim_state is None else self.sim_state[rows.cpu().numpy()]
+        return Context(self.frames[rows], self.actions[rows], state)
+
 
 class State(Protocol):
     """A model's opaque summary of a context, or its noise: rows that can be chosen and repeated."""
