@@ -17,7 +17,7 @@ from vfplan.statistics import auroc, mcnemar, wilson_interval
 from vfplan.video import gif_bytes, grid
 
 SOLVED_CM = 5.0
-INK = np.array([220.0, 30.0, 30.0])
+INK = np.array([30.0, 60.0, 220.0])
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,9 @@ def chart(results: Sequence[Episodes], report: dict[str, Any], calibration: Cali
             style = {"color": "tab:gray", "linewidth": 3} if episodes is results[0] else {}
             time.plot(np.arange(-before, after), np.median(rows, axis=0), label=episodes.fault, **style)
     time.axhline(calibration.threshold, color="black", linestyle="--", label="alarm")
-    time.set(xlabel="frames since the fault", ylabel="surprise / nats (median)", yscale="symlog")
+    time.set(xlabel="frames since the fault", ylabel="surprise / nats (median)")
+    time.set_yscale("symlog", linthresh=10.0)
+    time.set_ylim(bottom=1.2 * min(float(results[0].values.min()), 0.0))
     time.legend(fontsize=7, ncols=2)
     names, reactions = list(report["faults"]), list(next(iter(report["faults"].values()))["success"])
     width = 0.8 / len(reactions)
@@ -154,9 +156,9 @@ def chart(results: Sequence[Episodes], report: dict[str, Any], calibration: Cali
 
 
 def film(results: Sequence[Episodes], calibration: Calibration, seconds: float) -> bytes:
-    """A GIF with a row per fault: what was seen of the first task, and the surprise over it, in red.
+    """A GIF with a row per fault: what was seen of the first task, and the surprise over it, in blue.
 
-    Full red is the threshold; a red frame around the picture is an alarm.
+    Full blue is the threshold; a blue border is an alarm.
     """
     shown = [episodes for episodes in results if episodes.reaction == "ignore"]
     seen = np.stack([episodes.groups[0].frames[0] for episodes in shown])
@@ -166,7 +168,7 @@ def film(results: Sequence[Episodes], calibration: Calibration, seconds: float) 
 
 
 def _overlaid(group: Trajectory, threshold: float) -> NDArray[np.uint8]:
-    """The frames (T + 1, Y, X, 3) of the first episode, dimmed, with the surprise of their cells in red."""
+    """The frames (T + 1, Y, X, 3) of the first episode, dimmed, with the surprise of their cells in blue."""
     assert group.surprise is not None
     frames = 128 + 0.5 * group.frames[0].astype(np.float64)
     rows = frames.shape[1] // group.surprise.maps.shape[2]
