@@ -7,7 +7,7 @@ Actions lie in [-1, 1].
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -38,6 +38,29 @@ class Belief:
             std=self.initial_std.expand_as(self.std).clone(),
             elites=_shifted(self.elites, steps),
             initial_std=self.initial_std,
+        )
+
+    def forget(self, problems: Tensor) -> Belief:
+        """A cold start for the problems marked in the mask (E,): zero mean, initial std, zero actions for elites."""
+        cold = problems[:, None, None]
+        return replace(
+            self,
+            mean=torch.where(cold, 0.0, self.mean),
+            std=torch.where(cold, self.initial_std, self.std),
+            elites=torch.where(cold[..., None], 0.0, self.elites),
+        )
+
+    def take(self, problems: Tensor) -> Belief:
+        """The belief about the problems with these indices."""
+        return replace(self, mean=self.mean[problems], std=self.std[problems], elites=self.elites[problems])
+
+    def put(self, problems: Tensor, belief: Belief) -> Belief:
+        """The same with `belief` about the problems with these indices; it must have as many elites."""
+        return replace(
+            self,
+            mean=self.mean.index_copy(0, problems, belief.mean),
+            std=self.std.index_copy(0, problems, belief.std),
+            elites=self.elites.index_copy(0, problems, belief.elites),
         )
 
 

@@ -18,11 +18,12 @@ RUNNERS = {
     "vfplan.closed_loop": "plan",
     "vfplan.planning": "plan",
     "vfplan.benchmark": "plan",  # whose settings a row is made of
-    "vfplan.benchmarking.rows": "benchmark plan",
+    "vfplan.benchmarking.rows": "benchmark plan audit",
     "vfplan.benchmarking.runner": "benchmark",
     "vfplan.training": "train",
     "vfplan.recording": "train",
     "vfplan.offline.battery": "evaluate",
+    "vfplan.monitoring": "monitor",
 }
 OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
@@ -51,6 +52,10 @@ RULES = [
     *((f"vfplan.benchmarking.{part}", {"torch", "vfplan.models"}, set()) for part in ("report", "tables", "plots")),
     ("vfplan.control", {"envs"}, set()),
     ("vfplan.scoring", {"envs", "vfplan.control"}, set()),
+    ("vfplan.risk", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.finalists", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.surprise", {"envs", "planners", "vfplan.control"}, set()),
+    ("vfplan.conformal", {"envs", "planners", "vfplan.control"}, set()),
     ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.rundir", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.collecting", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
@@ -119,7 +124,7 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 
 
 def test_only_control_and_commands_join_models_and_planners():
-    joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.auditing", "vfplan.populations"}
+    joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.auditing", "vfplan.populations", "vfplan.monitoring"}
     joined |= {f"vfplan.{command}" for command in COMMANDS}
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))

@@ -18,15 +18,17 @@ from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.tasks import TaskSet
 from vfplan import costs
-from vfplan.control import Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.conformal import Calibration, read_calibration
+from vfplan.control import ControlConfig, Controller, Problem, Proprioception, Trajectory, run_episodes
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
-from vfplan.models.base import WorldModel
-from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
+from vfplan.models.base import MonitorableModel, WorldModel
+from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint
 from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
-from vfplan.models.precision import network_dtype
-from vfplan.scoring import Scorer
+from vfplan.models.precision import Precision, network_dtype
+from vfplan.scoring import Scorer, ScoringConfig
+from vfplan.surprise import Monitor
 
 if TYPE_CHECKING:
     from vfplan.audit import AuditConfig
@@ -44,10 +46,16 @@ class ClosedLoop:
         self.config = config
         self.device = resolve_device(config.device)
         self.tasks = load_tasks(config.env, config.tasks, config.num_tasks)
-        description = _described(config.env)
-        self.model, self.checkpoint_sha256 = _model(config, description, self.device)
-        _check_scale(self.model, config.scoring.downscale, config.env.image_size)
-        self.proprioception = Proprioception.from_description(description)
+        self.model: WorldModel
+        self.checkpoint_sha256: str | None
+        if config.model == "oracle":
+            self.model, self.checkpoint_sha256 = SimulatorOracle(config.env, device=self.device), None
+        else:
+            trained = load_trained(config.checkpoint, config.env, config.precision, self.device)
+            self.model, self.checkpoint_sha256 = trained.model, trained.sha256
+        check_scales(self.model, config.scoring, config.env.image_size)
+        self.calibration = _calibration(config.control, config.env, self.checkpoint_sha256)
+        self.proprioception = Proprioception.from_description(describe(config.env))
 
     def scorer(self, part: TaskSet) -> Scorer:
         """What judges plans for the tasks of a group."""
@@ -72,7 +80,8 @@ class ClosedLoop:
     ) -> Trajectory:
         """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
         planner, scorer = planners.build(self.config.planner), self.scorer(self.tasks.select(group))
-        controller = Controller(self.model, planner, scorer, self.config.control, self.rng(group))
+        monitor = _monitor(self.model, self.calibration)
+        controller = Controller(self.model, planner, scorer, self.config.control, self.rng(group), monitor)
         return run_episodes(self.problem(group), controller, imagine=imagine, progress=progress)
 
 
@@ -105,36 +114,54 @@ def start(env: PushConfig, part: TaskSet, group: range) -> tuple[list[PushEnv], 
     return environments, observations
 
 
-def _described(env: PushConfig) -> dict[str, Any]:
+def describe(env: PushConfig) -> dict[str, Any]:
+    """What a store of this environment would say about it."""
     shell = PushEnv(env)
     description = shell.description()
     shell.close()
     return description
 
 
-def _model(
-    config: PlanConfig | AuditConfig, wanted: dict[str, Any], device: torch.device
-) -> tuple[WorldModel, str | None]:
-    """The world model, checked against the description `wanted` of the environment, and the hash of its weights."""
-    if config.model == "oracle":
-        return SimulatorOracle(config.env, device=device), None
-    folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(config.env.name)
-    checkpoint = load_checkpoint(folder, device)
+def load_trained(folder: str, env: PushConfig, precision: Precision, device: torch.device) -> Checkpoint:
+    """The checkpoint in `folder`, or the one shipped for `env` if that is empty.
+
+    Raises:
+        UserError: if there is none, or it was trained on something else.
+    """
+    path, wanted = Path(folder) if folder else shipped_checkpoint(env.name), describe(env)
+    checkpoint = load_checkpoint(path, device)
     trained = checkpoint.environment
     for key in ("name", "image_size", "renderer", "action_scale"):
         if trained.get(key) != wanted[key]:
             raise UserError(
-                f"checkpoint {folder} was trained on {key}={trained.get(key)}, but env={config.env.name} has "
-                f"{key}={wanted[key]}"
+                f"checkpoint {path} was trained on {key}={trained.get(key)}, but env={env.name} has {key}={wanted[key]}"
             )
-    checkpoint.model.set_compute_dtype(network_dtype(config.precision, device))
-    return checkpoint.model, checkpoint.sha256
+    checkpoint.model.set_compute_dtype(network_dtype(precision, device))
+    return checkpoint
 
 
-def _check_scale(model: WorldModel, downscale: int, image_size: int) -> None:
-    try:
-        model.sample_noise(1, 1, None, downscale=downscale)
-    except ValueError as error:
-        raise UserError(f"scoring.{error}") from error
-    if image_size % downscale:
-        raise UserError(f"scoring.downscale must divide the image size {image_size}; got {downscale}")
+def check_scales(model: WorldModel, scoring: ScoringConfig, image_size: int) -> None:
+    """Raise UserError for a scale at which the model cannot imagine."""
+    for futures in scoring.stages():
+        try:
+            model.sample_noise(1, 1, None, downscale=futures.downscale)
+        except ValueError as error:
+            raise UserError(f"scoring.{error}") from error
+        if image_size % futures.downscale:
+            raise UserError(f"scoring.downscale must divide the image size {image_size}; got {futures.downscale}")
+
+
+def _calibration(control: ControlConfig, env: PushConfig, checkpoint_sha256: str | None) -> Calibration | None:
+    """The calibration that `control.monitor` names, if any. Raises UserError if it was made for something else."""
+    if not control.monitor:
+        return None
+    path = Path(control.monitor)
+    return read_calibration(path, checkpoint_sha256=checkpoint_sha256, env=env.name, steps=control.steps)
+
+
+def _monitor(model: WorldModel, calibration: Calibration | None) -> Monitor | None:
+    """A monitor for one lockstep group; none without a calibration."""
+    if calibration is None:
+        return None
+    assert isinstance(model, MonitorableModel), "a checkpoint with a hash is one"
+    return Monitor(model, calibration.surprise, calibration.threshold)

@@ -23,6 +23,7 @@ examples:
   python -m vfplan.plan env=push model=oracle planner=cem planner.samples=128
   python -m vfplan.plan env=push planner=random
   python -m vfplan.plan env=push checkpoint=runs/push/checkpoint cost=pixel goal_hand=true
+  python -m vfplan.plan env=push control.on_surprise=replan control.monitor=runs/monitor/surprise.json
 """
 
 
@@ -63,6 +64,13 @@ class PlanConfig:
                 "model=oracle has no gradients, which planner=gradient and planner.refine_steps above 0 need; "
                 "expected model=videoflow, or a planner that only samples"
             )
+        if self.control.on_surprise != "ignore" and not self.control.monitor:
+            raise ValueError(
+                f"control.on_surprise={self.control.on_surprise} needs control.monitor=FILE, a surprise.json of "
+                "python -m vfplan.monitor"
+            )
+        if self.model == "oracle" and self.control.monitor:
+            raise ValueError("model=oracle gives no likelihoods for control.monitor to watch")
 
 
 def plan(config: PlanConfig) -> None:

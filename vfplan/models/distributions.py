@@ -47,6 +47,10 @@ class LatentDistribution(ABC):
         """Log-density (B,) nats of value (B, c, y, x)."""
 
     @abstractmethod
+    def elements(self, value: Tensor) -> Tensor:
+        """How much each element of value (B, c, y, x) adds to the log-density, nats: where a value is unlikely."""
+
+    @abstractmethod
     def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
         """A number (B,) with the gradient of the beta-weighted log-density.
 
@@ -120,8 +124,12 @@ class CopyOrChange(LatentDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density (B,) nats."""
+        return self.elements(value).sum(dim=(-3, -2, -1))
+
+    def elements(self, value: Tensor) -> Tensor:
+        """Log-density of each element, nats."""
         copies, changed = self._parts(value)
-        return torch.logaddexp(copies.logsumexp(-4), changed).sum(dim=(-3, -2, -1))
+        return torch.logaddexp(copies.logsumexp(-4), changed)
 
     def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
         """The gradient of each alternative counts by its posterior probability (as in EM) and by its own sigma."""
@@ -177,6 +185,17 @@ class Mixture(LatentDistribution):
         posterior = self.posterior(value, annealing).detach()
         weighted = self.components.learning_log_prob(value[:, None], beta)
         return (posterior * (weighted + self.log_weights)).sum(1)
+
+    def elements(self, value: Tensor) -> Tensor:
+        """The posterior mean over components of each element's log-density, nats.
+
+        With r the posterior over components m of weights w, log p(z) = sum_m r_m log p_m(z) - KL(r || w) exactly (the
+        evidence bound of EM, which is tight at the posterior). The first term is a sum over elements, and is this; the
+        second, between 0 and -log min w, is the price of the component and belongs to no place.
+        """
+        per_component = self.components.elements(value[:, None])
+        posterior = (self.log_weights + per_component.sum(dim=(-3, -2, -1))).softmax(1)
+        return (posterior[:, :, None, None, None] * per_component).sum(1)
 
     def posterior(self, value: Tensor, annealing: float = 1.0) -> Tensor:
         """Probability (B, M) that value (B, c, y, x) came from each component, evened out by `annealing` above 1."""

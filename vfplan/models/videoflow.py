@@ -212,8 +212,7 @@ class VideoFlow(nn.Module):
         Raises:
             ValueError: if the networks compute in a reduced precision.
         """
-        if self._reduced():
-            raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
+        self._require_float32()
         history = torch.cat([context.frames, frames], dim=1)[:, :-1]
         memory = self.encode(Context(history, torch.cat([context.actions, actions], dim=1)[:, :-1]))
         per_frame = []
@@ -235,6 +234,23 @@ class VideoFlow(nn.Module):
             per_level.append(self.prior(level, state, action, coarse).log_prob(latent) + log_det - price)
         return torch.stack(per_level, dim=1)
 
+    def cell_log_prob(self, context: Context, action: Tensor, frame: Tensor) -> Tensor:
+        """Log-density (B, y, x) nats of each cell of the top level of uint8 frame (B, C, Y, X) after action (B, A).
+
+        A cell is a column of the top latent; its channels are summed, and every pixel lies at the middle of its bin, so
+        that nothing is random. The cells sum to the prior's log-density of the latent where its elements are
+        independent; a mixture of whole latents leaves out the price of the component (`Mixture.elements`). What is the
+        same for all frames or belongs to no cell, dequantisation and log-det, is left out too.
+
+        Raises:
+            ValueError: if the networks compute in a reduced precision.
+        """
+        self._require_float32()
+        only = [self.top]
+        part = self.split(dequantise(frame), only)[self.top]
+        assert part is not None
+        return self.prior(self.top, self.encode(context, only), action, None).elements(part[0]).sum(1)
+
     def level_dims(self, level: int) -> int:
         """Number of dimensions of one level's latent."""
         channels, rows, columns = self.latent_shape(level)
@@ -250,9 +266,9 @@ class VideoFlow(nn.Module):
             if hasattr(module, "compute_dtype"):
                 module.compute_dtype = dtype  # type: ignore[assignment]
 
-    def _reduced(self) -> bool:
-        dtypes = {getattr(module, "compute_dtype", torch.float32) for module in self.modules()}
-        return dtypes != {torch.float32}
+    def _require_float32(self) -> None:
+        if {getattr(module, "compute_dtype", torch.float32) for module in self.modules()} != {torch.float32}:
+            raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
 
     def finest_level(self, downscale: int) -> int:
         """The finest level that rollouts at `downscale` need. Raises ValueError for a scale that no level has."""
