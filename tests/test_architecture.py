@@ -15,7 +15,7 @@ COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train",
 # What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
 RUNNERS = {
     "vfplan.auditing": "audit",
-    "vfplan.closed_loop": "plan",
+    "vfplan.closed_loop": "plan audit",
     "vfplan.planning": "plan",
     "vfplan.benchmark": "plan",  # whose settings a row is made of
     "vfplan.benchmarking.rows": "benchmark plan audit",
