@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vfplan.config import command
 from vfplan.plan import main as plan
+
+if TYPE_CHECKING:
+    from envs.scene import PushConfig
 
 HELP = """
 Compare rows of planner and model on the same tasks with the same seeds: success with Wilson intervals, exact McNemar
@@ -19,6 +22,7 @@ examples:
   python -m vfplan.benchmark tasks=dev num_tasks=20 planners=[icem,cem] models=[videoflow,runs/push/checkpoint]
   python -m vfplan.benchmark 'rows={cem-x10: "planner=cem planner.samples=320 planner.elites=60"}'
   python -m vfplan.benchmark 'rows={pixel: "cost=pixel", often: "control.replan_every=1"}' reference=pixel
+  python -m vfplan.benchmark -m env=push,push_bair models=[oracle]
   python -m vfplan.benchmark 'settings="planner.samples=64 planner.elites=12"'
 """
 
@@ -27,7 +31,7 @@ examples:
 class BenchmarkConfig:
     """Configuration of `vfplan.benchmark`; the comments in `configs/benchmark.yaml` say what each key is."""
 
-    env: tuple[str, ...] | str = ("push",)
+    env: PushConfig
     tasks: Literal["benchmark", "dev"] = "benchmark"
     num_tasks: int = 0
     models: tuple[str, ...] | str = ("videoflow",)
@@ -47,7 +51,7 @@ class BenchmarkConfig:
         for name, least in {"num_tasks": 0, "steps": 1, "lockstep": 1, "threads": 0, "seed": 0}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}; got {getattr(self, name)}")
-        for name in ("env", "models", "planners"):
+        for name in ("models", "planners"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one")
 
@@ -59,7 +63,13 @@ def benchmark(config: BenchmarkConfig) -> None:
     run(config, plan.configuration)
 
 
-main = command(benchmark, BenchmarkConfig, name="benchmark", help=HELP)
+def _environments() -> dict[str, Any]:
+    from envs.scene import PRESETS
+
+    return dict(PRESETS)
+
+
+main = command(benchmark, BenchmarkConfig, name="benchmark", help=HELP, sections={"env": _environments})
 
 if __name__ == "__main__":
     main()

@@ -103,8 +103,9 @@ class RowFolder:
     def read(self, task: int) -> Episode:
         """The episode of a task. Raises UserError if the file is damaged."""
         path = self._file(task)
+        values = _read(path)
         try:
-            return from_mapping(Episode, _read(path))
+            return from_mapping(Episode, values)
         except UserError as error:
             raise UserError(f"{path} is damaged ({error}); remove it") from error
 

@@ -44,16 +44,16 @@ def _success(reports: Sequence[RowReport]) -> Any:
 
 def _time(reports: Sequence[RowReport]) -> Any:
     """Left: share within 5 cm against the planning time spent so far. Right: success against the time of one plan."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     drawn, (course, cost) = figure(2, height=4.2, width=5.2)
     for index, (report, colour) in enumerate(zip(reports, _colours(reports), strict=True)):
         rate = report.end["5 cm"]
         if report.seconds_per_plan is None:
             continue
         seconds, within = report.time_curve["seconds"], 100 * np.array(report.time_curve["within_5cm"])
-        course.step(
-            [0.0, *seconds], [0.0, *within], where="post", color=colour, linestyle=STYLES[index % len(STYLES)],
-            label=report.name,
-        )  # fmt: skip
+        style = STYLES[index % len(STYLES)]
+        course.step(seconds, within, where="post", color=colour, linestyle=style, label=report.name)
         spread = [[100 * (rate.rate - rate.low)], [100 * (rate.high - rate.rate)]]
         cost.errorbar(
             report.seconds_per_plan, 100 * rate.rate, yerr=spread, fmt="o", color=colour, capsize=3, label=report.name
@@ -62,8 +62,11 @@ def _time(reports: Sequence[RowReport]) -> Any:
     course.set_ylabel("tasks within 5 cm at that time, %")
     cost.set_xlabel("time of one plan, s")
     cost.set_ylabel("within 5 cm at the end, % (Wilson 95 %)")
-    cost.set_xscale("log")
     for axes in (course, cost):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(-2, 102)
         axes.grid(alpha=0.25)
     course.legend(fontsize=8)
@@ -91,5 +94,5 @@ def _distance(reports: Sequence[RowReport]) -> Any:
 
 def _colours(reports: Sequence[RowReport]) -> list[str]:
     """One colour per row, the same in every picture; rows that do not plan are grey."""
-    cycle, greys = itertools.count(), itertools.cycle(("0.2", "0.4", "0.6", "0.8"))
+    cycle, greys = itertools.count(), itertools.cycle(("0.15", "0.35", "0.5", "0.65"))
     return [next(greys) if report.seconds_per_plan is None else f"C{next(cycle)}" for report in reports]

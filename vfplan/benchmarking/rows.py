@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -60,18 +60,18 @@ Configure = Callable[[Sequence[str]], "PlanConfig"]
 """From overrides of `vfplan.plan` to its settings."""
 
 
-def rows(config: BenchmarkConfig, env: str, configure: Configure) -> list[Row]:
-    """All rows for one environment, baselines first. Raises UserError for names or settings that make no sense."""
+def rows(config: BenchmarkConfig, configure: Configure) -> list[Row]:
+    """All rows, baselines first. Raises UserError for names or settings that make no sense."""
     requested = _requested(config)
     shared = [
-        f"env={env}", f"tasks={config.tasks}", f"num_tasks={config.num_tasks}", f"seed={config.seed}",
+        f"env={config.env.name}", f"tasks={config.tasks}", f"num_tasks={config.num_tasks}", f"seed={config.seed}",
         f"lockstep={config.lockstep}", f"device={config.device}", f"control.steps={config.steps}",
         "gif=false", "run_dir=unused",
     ]  # fmt: skip
     settings = _overrides(config.settings, "settings")
     simulator = [f"planner={_listed(config.planners)[0]}", "model=oracle", *settings]
     try:
-        searched = configure([*shared, *simulator])
+        searched = replace(configure([*shared, *simulator]), env=config.env)
     except UserError as error:
         raise UserError(f"the simulator's rows, which the first of planners searches too: {error}") from error
     made = _policy_rows(config, searched)
@@ -80,7 +80,7 @@ def rows(config: BenchmarkConfig, env: str, configure: Configure) -> list[Row]:
     for name, overrides in requested.items():
         given = [*overrides, *settings]
         try:
-            loop = ClosedLoop(configure([*shared, *given]))
+            loop = ClosedLoop(replace(configure([*shared, *given]), env=config.env))
         except UserError as error:
             raise UserError(f"row {name}: {error}") from error
         made.append(_planning_row(name, loop, given, requested=True))

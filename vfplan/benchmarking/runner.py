@@ -30,44 +30,36 @@ def run(config: BenchmarkConfig, configure: Configure) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     folder = RunDir(config.run_dir, config)
-    names = (config.env,) if isinstance(config.env, str) else config.env
-    compared = {env: rows(config, env, configure) for env in dict.fromkeys(names)}
-    reference = _reference(config, next(iter(compared.values())))
-    stores = {
-        (env, row.name): RowFolder(folder.path / "episodes" / env / row.name, row.about)
-        for env, made in compared.items()
-        for row in made
-    }
+    made = rows(config, configure)
+    reference = _reference(config, made)
+    stores = {row.name: RowFolder(folder.path / "episodes" / row.name, row.about) for row in made}
     for store in stores.values():
         store.check()
+    tasks = made[0].loop.tasks
+    # All rows of a group before the next group, so that pairs are complete early.
+    missing = [
+        (group, row) for group in groups(len(tasks), config.lockstep) for row in made if not stores[row.name].has(group)
+    ]
     folder.file("episodes").mkdir(exist_ok=True)
     print(f"episodes go to {folder.path}; stopped, the same command goes on there with run_dir={folder.path}")
-    for env, made in compared.items():
-        _run_missing(env, made, {row.name: stores[env, row.name] for row in made}, config)
-    reports = {}
-    for env, made in compared.items():
-        found = {row.name: [stores[env, row.name].read(task) for task in range(len(row.loop.tasks))] for row in made}
-        facts = {row.name: {"reads_simulator": row.reads_simulator, "overrides": row.overrides} for row in made}
-        try:
-            reports[env] = row_reports(found, facts, reference=reference, ceiling=SIMULATOR_IMAGE, seed=config.seed)
-        except ValueError as error:
-            raise UserError(f"{env}: {error}") from error
-    _write(folder, config, compared, reports, reference)
+    _run_missing(missing, stores, config.steps)
+    found = {row.name: [stores[row.name].read(task) for task in range(len(tasks))] for row in made}
+    facts = {row.name: {"reads_simulator": row.reads_simulator, "overrides": row.overrides} for row in made}
+    try:
+        reports = row_reports(found, facts, reference=reference, ceiling=SIMULATOR_IMAGE, seed=config.seed)
+    except ValueError as error:
+        raise UserError(f"{config.env.name} {config.tasks}: {error}") from error
+    _write(folder, config, made, reports, reference)
 
 
-def _run_missing(env: str, made: list[Row], stores: dict[str, RowFolder], config: BenchmarkConfig) -> None:
-    """Run the groups that are not there yet: all rows of a group before the next, so that pairs are complete early."""
+def _run_missing(missing: list[tuple[range, Row]], stores: dict[str, RowFolder], steps: int) -> None:
     commit = git_commit()
-    tasks = made[0].loop.tasks
-    with tqdm(total=len(made) * len(tasks) * config.steps, unit="action", mininterval=1.0, desc=env) as bar:
-        for group in groups(len(tasks), config.lockstep):
-            for row in made:
-                bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")
-                if stores[row.name].has(group):
-                    bar.update(len(group) * config.steps)
-                    continue
-                trajectory = row.loop.run(group, progress=bar.update)
-                stores[row.name].write(episodes(group, tasks, trajectory, replan_every=row.replan_every, commit=commit))
+    with tqdm(total=steps * sum(len(group) for group, _ in missing), unit="action", mininterval=1.0) as bar:
+        for group, row in missing:
+            bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")
+            trajectory = row.loop.run(group, progress=bar.update)
+            done = episodes(group, row.loop.tasks, trajectory, replan_every=row.replan_every, commit=commit)
+            stores[row.name].write(done)
 
 
 def _reference(config: BenchmarkConfig, made: list[Row]) -> str:
@@ -78,38 +70,27 @@ def _reference(config: BenchmarkConfig, made: list[Row]) -> str:
     return config.reference or next(name for name in names if name not in BASELINES)
 
 
-def _write(
-    folder: RunDir,
-    config: BenchmarkConfig,
-    compared: dict[str, list[Row]],
-    reports: dict[str, list[RowReport]],
-    reference: str,
-) -> None:
+def _write(folder: RunDir, config: BenchmarkConfig, made: list[Row], reports: list[RowReport], reference: str) -> None:
     """benchmark.json, table.txt, table.md and the pictures; the text is printed."""
-    source = provenance()
-    command = shlex.join(["python", "-m", "vfplan.benchmark", *source["command"][1:]])
-    plain, marked = [command], [f"`{command}`"]
-    written = ["benchmark.json", "table.txt", "table.md"]
-    summary: dict[str, Any] = {"command": command, "reference": reference, "seed": config.seed, "environments": {}}
-    for env, made in reports.items():
-        sha256 = compared[env][0].loop.tasks.sha256
-        title = f"{env}, {config.tasks} tasks ({sha256[:12]}), {config.steps} actions, seed {config.seed}"
-        about = notes(made, reference=reference)
-        plain += ["", title, *about, "", *text_table(made)]
-        marked += ["", f"### {title}", "", " ".join(about).replace("* reads", r"\* reads"), ""]
-        marked += markdown_table(made, reference=reference)
-        rows_about = {row.name: row.about for row in compared[env]}
-        summary["environments"][env] = {
-            "tasks_sha256": sha256,
-            "rows": [{**asdict(report), "about": rows_about[report.name]} for report in made],
-        }
-        for name, picture in pictures(made).items():
-            file = f"{env}-{name}"
-            folder.write_bytes(file, picture)
-            written.append(file)
-    folder.write_json("benchmark.json", summary)
-    folder.write_text("table.txt", "\n".join(plain) + "\n")
-    folder.write_text("table.md", "\n".join(marked) + "\n")
-    print("\n".join(plain))
-    print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
-    print(f"next: paste {folder.path / 'table.md'} into docs/control.md, or add a row: rows='{{NAME: \"cost=pixel\"}}'")
+    command = shlex.join(["python", "-m", "vfplan.benchmark", *provenance()["command"][1:]])
+    sha256 = made[0].loop.tasks.sha256
+    title = f"{config.env.name}, {config.tasks} tasks ({sha256[:12]}), {config.steps} actions, seed {config.seed}"
+    about = notes(reports, reference=reference)
+    table = "\n".join([command, "", title, *about, "", *text_table(reports), ""])
+    marked = [f"### {title}", "", f"`{command}`", "", " ".join(about).replace("* reads", r"\* reads"), ""]
+    summary: dict[str, Any] = {
+        "command": command,
+        "env": config.env.name,
+        "tasks_sha256": sha256,
+        "reference": reference,
+        "rows": [{**asdict(report), "about": row.about} for report, row in zip(reports, made, strict=True)],
+    }
+    written = [
+        folder.write_json("benchmark.json", summary),
+        folder.write_text("table.txt", table),
+        folder.write_text("table.md", "\n".join([*marked, *markdown_table(reports, reference=reference), ""])),
+        *(folder.write_bytes(name, picture) for name, picture in pictures(reports).items()),
+    ]
+    print(table)
+    print(f"wrote {', '.join(map(str, written))}")
+    print(f"next: the same with run_dir={folder.path} and a further row: 'rows={{NAME: \"cost=pixel\"}}'")
