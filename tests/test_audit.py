@@ -39,7 +39,7 @@ def test_a_perfect_cost_is_found_perfect_and_a_random_one_useless():
     found = report(judged(), elites=6, seed=0)
     for source in SOURCES:
         perfect, useless = (find(found, cost, source, "last") for cost in ("perfect", "random"))
-        for measure in ("spearman", "kendall", "elite_precision"):
+        for measure in ("spearman", "kendall", "concordance", "elite_precision"):
             assert perfect[measure] == {"mean": pytest.approx(1), "low": pytest.approx(1), "high": pytest.approx(1)}
         assert perfect["regret_cm"]["mean"] == 0
         assert useless["spearman"]["low"] < 0 < useless["spearman"]["high"]
@@ -88,7 +88,7 @@ def test_every_default_cost_is_judged_on_a_learned_model(tmp_path):
     costs = {row["cost"] for row in found["rows"]}
     assert len(costs) >= 12 and len(found["rows"]) == 4 * len(costs)
     for row in found["rows"]:
-        for measure in ("spearman", "kendall", "regret_cm", "elite_precision"):
+        for measure in ("spearman", "kendall", "concordance", "regret_cm", "elite_precision"):
             assert row[measure]["low"] <= row[measure]["mean"] + 1e-9 <= row[measure]["high"] + 2e-9
     assert len(found["checkpoint_sha256"]) == len(found["tasks_sha256"]) == 64
     assert (tmp_path / "out" / "audit.png").stat().st_size > 1000

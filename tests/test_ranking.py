@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from vfplan.ranking import bootstrap_interval, kendall, precision, ranks, regret, spearman
+from vfplan.ranking import bootstrap_interval, concordance, kendall, precision, ranks, regret, spearman
 
 RNG = np.random.default_rng(0)
 TRUTHS = RNG.random((40, 32))
@@ -20,6 +20,18 @@ def test_rank_correlations_worked_out_by_hand():
     # The squared differences of the ranks sum to 4; of the 10 pairs, 2 are in different order.
     assert spearman(first, second) == pytest.approx(1 - 6 * 4 / (5 * 24))
     assert kendall(first, second) == pytest.approx((8 - 2) / 10)
+
+
+def test_concordance_judges_only_pairs_with_different_outcomes():
+    assert concordance([3.0, 2.0, 2.5], [1.0, 0.0, 2.0]) == pytest.approx(2 / 3)
+    for tied in (-1.0, 0.0, 9.0):  # what the cost makes of the last two does not matter
+        assert concordance([1.0, 5.0, 5.0 + tied], [0.0, 2.0, 2.0]) == pytest.approx(1)
+    assert concordance([1.0, 1.0], [0.0, 1.0]) == pytest.approx(0.5)
+    assert concordance([1.0, 2.0], [3.0, 3.0]) == pytest.approx(0.5)
+    assert concordance(TRUTHS, TRUTHS) == pytest.approx(1) and concordance(-TRUTHS, TRUTHS) == pytest.approx(0)
+    # Without ties it is Kendall's tau on another scale.
+    costs = RNG.random(TRUTHS.shape)
+    assert np.allclose(2 * concordance(costs, TRUTHS) - 1, kendall(costs, TRUTHS))
 
 
 @pytest.mark.parametrize("levels", [3, 10, 1000])

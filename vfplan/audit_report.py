@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vfplan.ranking import bootstrap_interval, kendall, precision, regret, spearman
+from vfplan.ranking import bootstrap_interval, concordance, kendall, precision, regret, spearman
 
 Floats = NDArray[np.float64]
 
 SOURCES = ("true", "predicted")
 POPULATIONS = ("first", "last")
+SHOWN = ("concordance", "regret_cm", "elite_precision")
 COLOURS = {"true": "tab:blue", "predicted": "tab:orange"}
 
 
@@ -63,6 +64,7 @@ def report(judged: Judged, *, elites: int, seed: int) -> dict[str, Any]:
         measures = {
             "spearman": spearman(values, truths),
             "kendall": kendall(values, truths),
+            "concordance": concordance(values, truths),
             "regret_cm": regret(values, truths),
             "elite_precision": precision(values, truths, elites),
         }
@@ -93,21 +95,22 @@ def table(found: dict[str, Any]) -> str:
         f"{found['num_states']} states of {found['num_episodes']} episodes "
         f"({found['states_left_out']} left out: no candidate moves the object); 95 % bootstrap intervals over episodes"
     ]
+    top = f"top {found['elites']} found"
     for population in POPULATIONS:
         spread = found["distance_cm"][population]
         lines += [
             "",
             f"{population} population of the search: best candidate {spread['best']:.2f} cm from the goal, "
             f"mean {spread['mean']:.2f} cm",
-            f"{'':<34}{'rank correlation (Spearman)':^46}{'regret / cm':^16}{'top ' + str(found['elites']):^16}",
-            f"{'cost':<34}{'true frames':^23}{'predicted':^23}{'true':>7}{'predicted':>10}{'true':>6}{'predicted':>10}",
+            f"{'':<34}{'rank correlation (Spearman)':^40}{'pairs in order':^17}{'regret / cm':^17}{top:^17}",
+            f"{'cost':<34}{'true frames':^20}{'predicted':^20}" + 3 * f"{'true':>7}{'predicted':>10}",
         ]
         for cost in ranked(found, population):
             true, predicted = (find(found, cost, source, population) for source in SOURCES)
+            pairs = zip(*([f"{row[key]['mean']:.2f}" for key in SHOWN] for row in (true, predicted)), strict=True)
             lines.append(
-                f"{cost:<34}{_interval(true['spearman']):^23}{_interval(predicted['spearman']):^23}"
-                f"{true['regret_cm']['mean']:7.2f}{predicted['regret_cm']['mean']:10.2f}"
-                f"{true['elite_precision']['mean']:6.2f}{predicted['elite_precision']['mean']:10.2f}"
+                f"{cost:<34}{_interval(true['spearman']):^20}{_interval(predicted['spearman']):^20}"
+                + "".join(f"{first:>7}{second:>10}" for first, second in pairs)
             )
     return "\n".join(lines)
 
@@ -117,7 +120,7 @@ def plot(found: dict[str, Any]) -> bytes:
     from matplotlib.figure import Figure
 
     names = ranked(found, "last")[::-1]
-    figure = Figure(figsize=(12, 0.9 + 0.32 * len(names)), layout="constrained")
+    figure = Figure(figsize=(12, 1.2 + 0.32 * len(names)), layout="constrained")
     panels = figure.subplots(1, 4, sharey=True)
     shown = [(measure, population) for measure in ("spearman", "regret_cm") for population in POPULATIONS]
     for axes, (measure, population) in zip(panels, shown, strict=True):
@@ -132,7 +135,7 @@ def plot(found: dict[str, Any]) -> bytes:
         axes.set_xlabel("Spearman" if measure == "spearman" else "regret / cm")
         axes.grid(alpha=0.25)
     panels[0].set_yticks(np.arange(len(names)), names, fontsize=8)
-    panels[0].legend(fontsize=8, loc="lower left")
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=8, loc="outside upper center", ncols=2)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()

@@ -29,11 +29,19 @@ def spearman(costs: ArrayLike, truths: ArrayLike) -> Floats:
 
 def kendall(costs: ArrayLike, truths: ArrayLike) -> Floats:
     """Kendall's tau-b (...), in [-1, 1]: as `spearman`, from the order of pairs, ties corrected for (Kendall 1945)."""
-    first, second = (
-        np.sign(row[..., :, None] - row[..., None, :])
-        for row in (np.asarray(values, dtype=np.float64) for values in (costs, truths))
-    )
+    first, second = _orders(costs), _orders(truths)
     return _ratio((first * second).sum(axis=(-2, -1)), (first**2).sum(axis=(-2, -1)), (second**2).sum(axis=(-2, -1)))
+
+
+def concordance(costs: ArrayLike, truths: ArrayLike) -> Floats:
+    """Share (...) of the pairs with different truths that the costs put in the right order, equal costs counting half.
+
+    What costs make of candidates with equal truths does not matter, unlike in `spearman` and `kendall`. Useless costs
+    have 1/2 (Harrell's index of concordance, 1982); so has everything where all truths are equal.
+    """
+    first, second = _orders(costs), _orders(truths)
+    pairs = (second**2).sum(axis=(-2, -1))
+    return np.asarray(0.5 + 0.5 * (first * second).sum(axis=(-2, -1)) / np.maximum(pairs, 1.0))
 
 
 def regret(costs: ArrayLike, truths: ArrayLike) -> Floats:
@@ -76,6 +84,12 @@ def bootstrap_interval(
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
     return Interval(float(data.mean()), float(low), float(high))
+
+
+def _orders(values: ArrayLike) -> Floats:
+    """Which of each two candidates is larger, (..., N, N): 1, 0 or -1."""
+    rows = np.asarray(values, dtype=np.float64)
+    return np.asarray(np.sign(rows[..., :, None] - rows[..., None, :]))
 
 
 def _ratio(product: Floats, first: Floats, second: Floats) -> Floats:

@@ -75,10 +75,10 @@ def _sliced_wasserstein(seen: Tensor, target: Tensor) -> Tensor:
     rows, columns = seen.shape[-2:]
     y = torch.arange(rows, device=seen.device)[:, None].expand(rows, columns)
     x = torch.arange(columns, device=seen.device).expand(rows, columns)
-    total = seen.new_zeros(())
+    places = torch.stack([x, y, x + y, x - y + rows]).flatten(1)
+    slices = places[:, None] == torch.arange(rows + columns, device=seen.device)[:, None]
+    along = (seen - target).flatten(-2) @ slices.flatten(0, 1).to(seen.dtype).T
+    gaps = along.unflatten(-1, slices.shape[:2]).cumsum(dim=-1).abs().sum(dim=-1)
     # The diagonals come in steps of a pixel over the square root of two.
-    for place, step in ((x, 1.0), (y, 1.0), (x + y, math.sqrt(0.5)), (x - y + rows, math.sqrt(0.5))):
-        slices = place.flatten()[:, None] == torch.arange(rows + columns, device=seen.device)
-        along = (seen - target).flatten(-2) @ slices.to(seen.dtype)
-        total = total + step * along.cumsum(dim=-1).abs().sum(dim=-1)
-    return total / 4 / columns * (math.pi / 2)
+    straight, diagonal = gaps.unflatten(-1, (2, 2)).sum(dim=-1).unbind(-1)
+    return (straight + math.sqrt(0.5) * diagonal) / 4 / columns * (math.pi / 2)

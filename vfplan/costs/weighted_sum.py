@@ -35,7 +35,10 @@ class SumConfig(CostConfig):
     """Settings of `WeightedSum`."""
 
     name: str = "sum"
-    terms: tuple[Term, ...] = (Term("goal_image"), Term("displacement"))
+    terms: tuple[Term, ...] = (
+        Term("displacement"),
+        Term("goal_image", 0.2, {"distance": "correlation", "reach": 0}),
+    )
 
     def __post_init__(self) -> None:
         if not self.terms:
