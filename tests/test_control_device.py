@@ -32,18 +32,32 @@ def problem(device):
     return context, Goal(images.to(device), hand.to(device), motion.to(device))
 
 
-def controller(config, device):
+PLANNERS = {
+    "sampling": planners.IcemConfig(horizon=3, samples=16, elites=4),
+    "gradients": planners.IcemConfig(horizon=3, samples=16, elites=4, refine_steps=2),
+}
+every_way = pytest.mark.parametrize(
+    ("mode", "planner"), [*((mode, "sampling") for mode in MODES), *((mode, "gradients") for mode in MODES)]
+)
+
+
+def controller(config, planner, device):
     torch.manual_seed(0)
-    planner = planners.build(planners.IcemConfig(horizon=3, samples=16, elites=4))
     rng = torch.Generator(device).manual_seed(0)
     model = assemble(MODEL).to(device).eval()
-    return Controller(model, planner, Scorer(model, GoalImage(GoalImageConfig()), config), ControlConfig(), rng)
+    return Controller(
+        model,
+        planners.build(PLANNERS[planner]),
+        Scorer(model, GoalImage(GoalImageConfig()), config),
+        ControlConfig(),
+        rng,
+    )
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_plan_never_waits_for_the_device(mode):
+@every_way
+def test_a_plan_never_waits_for_the_device(mode, planner):
     context, goal = problem("cpu")
-    planning = controller(MODES[mode], "cpu")
+    planning = controller(MODES[mode], planner, "cpu")
     with NoWaiting():
         planning.plan(context, goal)
         planning.plan(context, goal)
@@ -51,10 +65,10 @@ def test_a_plan_never_waits_for_the_device(mode):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("mode", MODES)
-def test_on_cuda_a_plan_never_synchronises(mode):
+@every_way
+def test_on_cuda_a_plan_never_synchronises(mode, planner):
     context, goal = problem("cuda")
-    planning = controller(MODES[mode], "cuda")
+    planning = controller(MODES[mode], planner, "cuda")
     planning.plan(context, goal)
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -21,6 +21,8 @@ examples:
   python -m vfplan.plan env=push
   python -m vfplan.plan env=push num_tasks=0 run_dir=runs/benchmark gif=false
   python -m vfplan.plan env=push model=oracle planner=cem planner.samples=128
+  python -m vfplan.plan env=push planner=gradient planner.samples=16
+  python -m vfplan.plan env=push planner=icem planner.refine_steps=5
   python -m vfplan.plan env=push planner=random
   python -m vfplan.plan env=push checkpoint=runs/push/checkpoint cost=pixel goal_hand=true
   python -m vfplan.plan env=push control.on_surprise=replan control.monitor=runs/monitor/surprise.json
