@@ -3,6 +3,10 @@
 Never teleported: each goal state lies on a trajectory, whose actions are stored with it. States are stored rather than
 seeds because another MuJoCo version simulates the same seed differently.
 
+What an environment draws after the start (the wind of push_wind) comes from `seed_of(start_state)`, both when the goal is
+made and when the task is run: every planner meets the same gusts at the same step of the same task, and the stored
+actions lead to the goal. No planner sees the seed: a state says nothing about gusts to come.
+
     python -m envs.tasks push benchmark --out push_benchmark.npz
 """
 
@@ -53,11 +57,21 @@ class TaskSet:
     def __len__(self) -> int:
         return len(self.target)
 
+    @property
+    def seeds(self) -> list[int]:
+        """What to reset the environment of each task with, for the chance it meets on the way."""
+        return [seed_of(state) for state in self.start_state]
+
     def select(self, tasks: range) -> "TaskSet":
         """The chosen tasks; the SHA-256 stays that of the whole file."""
         chosen = np.array(tasks, dtype=np.int64)
         arrays = {key: value[chosen] for key, value in vars(self).items() if isinstance(value, np.ndarray)}
         return replace(self, **arrays)  # type: ignore[arg-type]
+
+
+def seed_of(start_state: NDArray[np.float64]) -> int:
+    """Return the seed of what chance adds to a task that starts in this state (S,): 63 bits of the state's SHA-256."""
+    return int.from_bytes(hashlib.sha256(start_state.tobytes()).digest()[:8], "little") >> 1
 
 
 def load(name: str, split: str) -> TaskSet:
@@ -123,6 +137,7 @@ def _attempt(env: PushEnv, rng: Rng) -> dict[str, Any] | None:
     """Push a random object to a random point; return the task, or None if the outcome is no good task."""
     observation, info = env.reset(seed=int(rng.integers(2**63)))
     start_state, start_xy = env.get_state(), info["object_xy"]
+    env.reset(seed=seed_of(start_state), options={"state": start_state})
     target = int(rng.integers(env.num_objects))
     angle, distance = rng.uniform(-np.pi, np.pi), rng.uniform(MIN_MOVED, MAX_MOVED)
     aim = start_xy[target] + distance * np.array([np.cos(angle), np.sin(angle)])

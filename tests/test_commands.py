@@ -218,7 +218,6 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
         (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
         (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),
         (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
-        (["env=push_slip", "model=oracle"], ["no task set push_slip_benchmark", "push_benchmark"]),
         (["scoring.downscale=3"], ["downscale", "3"]),
     ],
 )

@@ -110,8 +110,8 @@ def _check_scale(model: WorldModel, downscale: int, image_size: int) -> None:
 def _problem(part: TaskSet, config: PlanConfig, proprioception: Proprioception) -> Problem:
     environments = [PushEnv(config.env) for _ in range(len(part))]
     observations = [
-        env.reset(seed=0, options={"state": state})[0]
-        for env, state in zip(environments, part.start_state, strict=True)
+        env.reset(seed=seed, options={"state": state})[0]
+        for env, seed, state in zip(environments, part.seeds, part.start_state, strict=True)
     ]
     goals = part.goal_image if config.goal_hand else part.goal_image_without_hand
     return Problem(environments, observations, goals, proprioception)
