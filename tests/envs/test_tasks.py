@@ -69,7 +69,7 @@ def test_damaged_file_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "FOLDER", tmp_path)
     with pytest.raises(ValueError, match="damaged or edited"):
         tasks.load("push", "dev")
-    with pytest.raises(ValueError, match="there are .*push_bair_benchmark"):
+    with pytest.raises(ValueError, match=r"there are .*push_bair_benchmark"):
         tasks.load("push", "train")
 
 
