@@ -5,19 +5,20 @@ import numpy as np
 import pytest
 
 import envs
-from envs import tasks
+from envs import demands, tasks
 
 SETS = [(name, split) for name in envs.NAMES for split in tasks.SPLITS]
 
 
 @pytest.mark.parametrize(("name", "split"), SETS)
-def test_goals_are_ten_to_twenty_centimetres_away_and_free_of_walls(name, split):
-    task_set = tasks.load(name, split)
+def test_goals_are_as_far_away_as_demanded_and_free_of_walls(name, split):
+    task_set, wanted = tasks.load(name, split), demands.demands(name)
     assert len(task_set) == tasks.SPLITS[split][0]
     moved = np.hypot(*(task_set.goal_xy - task_set.start_xy).transpose(2, 0, 1))
     target = np.eye(moved.shape[1], dtype=bool)[task_set.target]
-    assert moved[target].min() >= 0.10 and moved[target].max() <= 0.20
-    assert moved[~target].max(initial=0.0) <= 0.01
+    assert wanted.moved[0] >= 0.10
+    assert moved[target].min() >= wanted.moved[0] and moved[target].max() <= wanted.moved[1]
+    assert moved[~target].max(initial=0.0) <= wanted.others_moved <= 0.01
     assert np.abs(task_set.goal_xy).max() <= 0.20 - 0.04 - max(envs.config(name).half_size)
     assert len(np.unique(task_set.start_state, axis=0)) == len(task_set)
 
