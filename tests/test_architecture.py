@@ -15,6 +15,7 @@ COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train",
 # What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
 RUNNERS = {
     "vfplan.closed_loop": "plan",
+    "vfplan.gym_planning": "plan",
     "vfplan.training": "train",
     "vfplan.recording": "train",
     "vfplan.offline.battery": "evaluate",
@@ -110,7 +111,9 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 
 
 def test_only_control_and_commands_join_models_and_planners():
-    joined = {"vfplan.control", "vfplan.closed_loop"} | {f"vfplan.{command}" for command in COMMANDS}
+    joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.gym_planning"} | {
+        f"vfplan.{command}" for command in COMMANDS
+    }
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))
         planners = any(under(found, "planners") for found in imports(path))
