@@ -101,7 +101,8 @@ def _task(env: GymEnv, split: str, index: int) -> tuple[Any, ...]:
         seed = int(rng.integers(2**31))
         observation, start_info = env.reset(seed=seed)
         policy.reset(rng)
-        start, ended, actions = observation["image"], False, []
+        start, ended = observation["image"], False
+        actions: list[NDArray[np.float32]] = []
         while len(actions) < env.config.goal_steps and not ended:
             actions.append(policy(env, rng))
             observation, _, ended, _, info = env.step(actions[-1])

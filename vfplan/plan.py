@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from vfplan.config import command
 
 if TYPE_CHECKING:
-    from envs import GymConfig, PushConfig
     from planners.search import PlannerConfig
     from vfplan.control import ControlConfig
     from vfplan.costs import GoalImageConfig, PixelConfig
@@ -32,7 +31,7 @@ examples:
 class PlanConfig:
     """Configuration of `vfplan.plan`; the comments in `configs/plan.yaml` say what each key is."""
 
-    env: PushConfig | GymConfig
+    env: Any  # PushConfig, which `closed_loop` runs, or GymConfig, which `gym_planning` runs
     planner: PlannerConfig
     cost: GoalImageConfig | PixelConfig
     scoring: ScoringConfig
