@@ -17,6 +17,7 @@ RUNNERS = {
     "vfplan.auditing": "audit",
     "vfplan.closed_loop": "plan audit",
     "vfplan.planning": "plan",
+    "vfplan.gym_planning": "plan",
     "vfplan.benchmark": "plan",  # whose settings a row is made of
     "vfplan.benchmarking.rows": "benchmark plan audit",
     "vfplan.benchmarking.runner": "benchmark",
@@ -125,6 +126,7 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 
 def test_only_control_and_commands_join_models_and_planners():
     joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.auditing", "vfplan.populations", "vfplan.monitoring"}
+    joined |= {"vfplan.gym_planning"}
     joined |= {f"vfplan.{command}" for command in COMMANDS}
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))

@@ -252,7 +252,6 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
         (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
         (["model=oracle", "planner=gradient"], ["model=oracle has no gradients", "expected model=videoflow"]),
         (["model=oracle", "planner.refine_steps=2"], ["model=oracle has no gradients", "planner.refine_steps above 0"]),
-        (["env=push_slip", "model=oracle"], ["no task set push_slip_benchmark", "push_benchmark"]),
         (["scoring.downscale=3"], ["downscale", "3"]),
     ],
 )

@@ -72,7 +72,7 @@ class ClosedLoop:
     def problem(self, group: range) -> Problem:
         """The tasks of a group, at their starts."""
         part = self.tasks.select(group)
-        environments, observations = start(self.config.env, part, group)
+        environments, observations = start(self.config.env, part)
         return Problem(environments, observations, self.goal_images(part), self.proprioception)
 
     def run(
@@ -101,15 +101,12 @@ def load_tasks(env: PushConfig, split: str, count: int) -> TaskSet:
     return tasks.select(range(count or len(tasks)))
 
 
-def start(env: PushConfig, part: TaskSet, group: range) -> tuple[list[PushEnv], list[dict[str, Any]]]:
-    """An environment for each task of `part`, in its start state, and what it shows there.
-
-    The index of a task in its set seeds what is random in its world.
-    """
-    environments = [PushEnv(env) for _ in group]
+def start(env: PushConfig, part: TaskSet) -> tuple[list[PushEnv], list[dict[str, Any]]]:
+    """An environment for each task, in its start state, and what it shows there; the task seeds what is random."""
+    environments = [PushEnv(env) for _ in part.seeds]
     observations = [
-        environment.reset(seed=task, options={"state": state})[0]
-        for environment, task, state in zip(environments, group, part.start_state, strict=True)
+        environment.reset(seed=seed, options={"state": state})[0]
+        for environment, seed, state in zip(environments, part.seeds, part.start_state, strict=True)
     ]
     return environments, observations
 

@@ -98,8 +98,8 @@ class Laboratory:
             environment = PushEnv(self.config.env)
             environments.append(environment if fault == NOMINAL else inject(environment, fault, start=start, seed=seed))
         observations = [
-            environment.reset(seed=task, options={"state": state})[0]
-            for environment, task, state in zip(environments, group, part.start_state, strict=True)
+            environment.reset(seed=seed, options={"state": state})[0]
+            for environment, seed, state in zip(environments, part.seeds, part.start_state, strict=True)
         ]
         return Problem(environments, observations, part.goal_image_without_hand, self.proprioception)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from vfplan.config import command
 
 if TYPE_CHECKING:
-    from envs.scene import PushConfig
     from planners.search import PlannerConfig
     from vfplan.control import ControlConfig
     from vfplan.costs import CostConfig
@@ -26,6 +25,8 @@ examples:
   python -m vfplan.plan env=push planner=random
   python -m vfplan.plan env=push checkpoint=runs/push/checkpoint cost=pixel goal_hand=true
   python -m vfplan.plan env=push control.on_surprise=replan control.monitor=runs/monitor/surprise.json
+  python -m vfplan.plan env=pusht checkpoint=runs/pusht/checkpoint cost.chroma=false
+  python -m vfplan.plan env=gym env.id=Pusher-v5 planner=random
 """
 
 
@@ -33,7 +34,7 @@ examples:
 class PlanConfig:
     """Configuration of `vfplan.plan`; the comments in `configs/plan.yaml` say what each key is."""
 
-    env: PushConfig
+    env: Any  # PushConfig, which `closed_loop` runs, or GymConfig, which `gym_planning` runs
     planner: PlannerConfig
     cost: CostConfig
     scoring: ScoringConfig
@@ -77,15 +78,20 @@ class PlanConfig:
 
 def plan(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
-    from vfplan.planning import run
+    from envs import GymConfig
+
+    if isinstance(config.env, GymConfig):
+        from vfplan.gym_planning import run
+    else:
+        from vfplan.planning import run
 
     run(config)
 
 
 def _environments() -> dict[str, Any]:
-    from envs.scene import PRESETS
+    from envs import CONFIGS
 
-    return dict(PRESETS)
+    return dict(CONFIGS)
 
 
 def _planners() -> dict[str, Any]:

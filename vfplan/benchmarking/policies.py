@@ -77,7 +77,7 @@ class PolicyLoop:
 
     def run(self, group: range, *, progress: Callable[[int], None] = lambda actions: None) -> Trajectory:
         """Run the tasks of `group` in lockstep; the chances of a task depend on the seed and its index alone."""
-        environments, observations = start(self.env, self.tasks.select(group), group)
+        environments, observations = start(self.env, self.tasks.select(group))
         acting = [
             self.policy(env, task, self.tasks, np.random.default_rng([self.seed, task]))
             for env, task in zip(environments, group, strict=True)
