@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from vfplan.scoring import Scorer, ScoringConfig
 
 import planners
 from vfplan.control import ControlConfig, Controller, Problem, run_episodes
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
-from vfplan.scoring import Scorer, ScoringConfig
 
 SIZE = 16
 

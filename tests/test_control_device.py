@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from vfplan.scoring import Scorer, ScoringConfig
 
 import planners
 from tests.no_waiting import NoWaiting
@@ -9,7 +10,6 @@ from vfplan.control import ControlConfig, Controller
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
-from vfplan.scoring import Scorer, ScoringConfig
 
 SIZE, PROBLEMS = 16, 2
 MODEL = VideoFlowConfig(image_size=SIZE, condition_dim=4, priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))))
