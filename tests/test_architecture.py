@@ -41,6 +41,7 @@ RULES = [
     ("vfplan.offline", {"vfplan.models.videoflow", "vfplan.models.build"}, set()),
     ("vfplan.offline", {"vfplan.models.checkpoint"}, {"vfplan.offline.battery"}),
     ("vfplan.control", {"envs"}, set()),
+    ("vfplan.scoring", {"envs", "vfplan.control"}, set()),
     ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.rundir", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.collecting", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),

@@ -219,7 +219,7 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
         (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),
         (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
         (["env=push_slip", "model=oracle"], ["no task set push_slip_benchmark", "push_benchmark"]),
-        (["control.downscale=3"], ["downscale", "3"]),
+        (["scoring.downscale=3"], ["downscale", "3"]),
     ],
 )
 def test_wrong_input_to_plan_is_refused_in_one_line_and_nothing_is_written(arguments, words, tmp_path, capsys, run):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from vfplan.scoring import Scorer, ScoringConfig
 
 import planners
-from vfplan.control import ControlConfig, Controller, Problem, make_score, run_episodes
+from vfplan.control import ControlConfig, Controller, Problem, run_episodes
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
 
@@ -94,7 +95,7 @@ class BlobWorld:
 
 
 STARTS, GOALS = [(3.0, 3.0), (12.0, 5.0), (8.0, 12.0)], [(11.0, 9.0), (4.0, 4.0), (8.0, 4.0)]
-CONFIG = ControlConfig(steps=7, replan_every=2, downscale=1)
+CONFIG = ControlConfig(steps=7, replan_every=2)
 
 
 def problem(rows=range(3)):
@@ -103,9 +104,16 @@ def problem(rows=range(3)):
     return Problem(worlds, [world.observe() for world in worlds], goals)
 
 
+SCORING = ScoringConfig(downscale=1)
+
+
+def scorer(config=SCORING):
+    return Scorer(BlobModel(), GoalImage(GoalImageConfig()), config)
+
+
 def controller(config=CONFIG, seed=0, planner=None):
     planner = planner or planners.build(planners.IcemConfig(horizon=4, samples=32))
-    return Controller(BlobModel(), planner, GoalImage(GoalImageConfig()), config, torch.Generator().manual_seed(seed))
+    return Controller(BlobModel(), planner, scorer(), config, torch.Generator().manual_seed(seed))
 
 
 def test_control_brings_every_blob_to_its_goal_and_stays():
@@ -145,8 +153,7 @@ def score(config, plans, seed=0):
     frames = torch.stack([torch.from_numpy(BlobWorld(p).observe()["image"]).permute(2, 0, 1) for p in STARTS])
     context = Context(frames[:, None].expand(-1, 2, -1, -1, -1), torch.zeros(3, 1, 4))
     goal = Goal(draw(torch.tensor(GOALS)))
-    model, rng = BlobModel(), torch.Generator().manual_seed(seed)
-    return make_score(model, model.encode(context), GoalImage(GoalImageConfig()), goal, config, rng)(plans)
+    return scorer(config).score(BlobModel().encode(context), goal, torch.Generator().manual_seed(seed))(plans)
 
 
 def plans(candidates=5):
@@ -154,35 +161,35 @@ def plans(candidates=5):
 
 
 def test_the_limit_on_rows_bounds_memory_and_not_results():
-    whole = score(ControlConfig(downscale=1), plans())
+    whole = score(ScoringConfig(downscale=1), plans())
     for rows in (1, 5, 7, 10):
-        assert torch.allclose(score(ControlConfig(downscale=1, rows_per_call=rows), plans()), whole)
+        assert torch.allclose(score(ScoringConfig(downscale=1, rows_per_call=rows), plans()), whole)
 
 
 def test_equal_candidates_face_equal_noise():
     same = plans(1).expand(3, 5, 4, 4)
-    costs = score(ControlConfig(downscale=1, samples=3, temperature=1.0), same)
+    costs = score(ScoringConfig(downscale=1, samples=3, temperature=1.0), same)
     assert torch.allclose(costs, costs[:, :1].expand_as(costs))
-    assert not torch.allclose(costs, score(ControlConfig(downscale=1), same))
+    assert not torch.allclose(costs, score(ScoringConfig(downscale=1), same))
 
 
 def test_the_mean_over_many_samples_hardly_depends_on_the_seed():
     few, many = (
-        torch.stack([score(ControlConfig(downscale=1, samples=k, temperature=0.3), plans(2), seed=s) for s in (0, 1)])
+        torch.stack([score(ScoringConfig(downscale=1, samples=k, temperature=0.3), plans(2), seed=s) for s in (0, 1)])
         for k in (1, 64)
     )
     assert (many[0] - many[1]).abs().max() < 0.3 * (few[0] - few[1]).abs().max()
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("settings", "changes", "message"),
     [
-        ({"steps": 0}, "steps must be at least 1; got 0"),
-        ({"replan_every": -1}, "replan_every must be at least 1; got -1"),
-        ({"temperature": -0.1}, "temperature must not be negative"),
-        ({"samples": 2}, "at temperature 0 are all equal"),
+        (ControlConfig, {"steps": 0}, "steps must be at least 1; got 0"),
+        (ControlConfig, {"replan_every": -1}, "replan_every must be at least 1; got -1"),
+        (ScoringConfig, {"temperature": -0.1}, "temperature must not be negative"),
+        (ScoringConfig, {"samples": 2}, "at temperature 0 are all equal"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(changes, message):
+def test_settings_that_make_no_sense_are_refused(settings, changes, message):
     with pytest.raises(ValueError, match=message):
-        ControlConfig(**changes)
+        settings(**changes)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from vfplan.scoring import Scorer, ScoringConfig
 
 import planners
 from tests.no_waiting import NoWaiting
@@ -13,9 +14,9 @@ from vfplan.models.base import Context
 SIZE, PROBLEMS = 16, 2
 MODEL = VideoFlowConfig(image_size=SIZE, condition_dim=4, priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))))
 MODES = {
-    "temperature_0": ControlConfig(downscale=2),
-    "samples": ControlConfig(downscale=2, samples=3, temperature=0.5),
-    "chunked": ControlConfig(downscale=1, rows_per_call=16),
+    "temperature_0": ScoringConfig(downscale=2),
+    "samples": ScoringConfig(downscale=2, samples=3, temperature=0.5),
+    "chunked": ScoringConfig(downscale=1, rows_per_call=16),
 }
 
 
@@ -36,7 +37,8 @@ def controller(config, device):
     torch.manual_seed(0)
     planner = planners.build(planners.IcemConfig(horizon=3, samples=16, elites=4))
     rng = torch.Generator(device).manual_seed(0)
-    return Controller(assemble(MODEL).to(device).eval(), planner, GoalImage(GoalImageConfig()), config, rng)
+    model = assemble(MODEL).to(device).eval()
+    return Controller(model, planner, Scorer(model, GoalImage(GoalImageConfig()), config), ControlConfig(), rng)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -24,6 +24,7 @@ from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import network_dtype
 from vfplan.results import TaskResult, summary, summary_lines, task_results
 from vfplan.rundir import RunDir
+from vfplan.scoring import Scorer
 from vfplan.video import grid, write_gif
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def run(config: PlanConfig) -> None:
     folder = RunDir(config.run_dir, config)
     tasks, description = _tasks(config), _described(config.env)
     model, sha256 = _model(config, description, device)
-    _check_scale(model, config.control.downscale, config.env.image_size)
+    _check_scale(model, config.scoring.downscale, config.env.image_size)
+    scorer = Scorer(model, costs.build_cost(config.cost), config.scoring)
     proprioception = Proprioception.from_description(description)
     results: list[TaskResult] = []
     clips: list[tuple[TaskSet, Trajectory]] = []
@@ -44,9 +46,7 @@ def run(config: PlanConfig) -> None:
         for first in range(0, len(tasks), config.lockstep):
             part = tasks.select(range(first, min(first + config.lockstep, len(tasks))))
             rng = torch.Generator(device).manual_seed(config.seed + first)
-            controller = Controller(
-                model, planners.build(config.planner), costs.build_cost(config.cost), config.control, rng
-            )
+            controller = Controller(model, planners.build(config.planner), scorer, config.control, rng)
             problem = _problem(part, config, proprioception)
             trajectory = run_episodes(problem, controller, imagine=config.gif and not clips, progress=bar.update)
             results += task_results(part, trajectory, first=first)
@@ -102,9 +102,9 @@ def _check_scale(model: WorldModel, downscale: int, image_size: int) -> None:
     try:
         model.sample_noise(1, 1, None, downscale=downscale)
     except ValueError as error:
-        raise UserError(f"control.{error}") from error
+        raise UserError(f"scoring.{error}") from error
     if image_size % downscale:
-        raise UserError(f"control.downscale must divide the image size {image_size}; got {downscale}")
+        raise UserError(f"scoring.downscale must divide the image size {image_size}; got {downscale}")
 
 
 def _problem(part: TaskSet, config: PlanConfig, proprioception: Proprioception) -> Problem:

@@ -1,7 +1,7 @@
 """Closed-loop control: the only file where a model meets a planner.
 
-E problem (episode), N candidate plan, K sampled future per candidate, P past frame, T step, A action, C channel, Y row,
-X column. E episodes run in lockstep, and each replanning is one batch over all of them.
+E problem (episode), P past frame, T step, A action, C channel, Y row, X column.
+E episodes run in lockstep, and each replanning is one batch over all of them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from planners.base import Belief, Plan, Planner, Score
-from vfplan.costs import Cost, Goal
+from planners.base import Belief, Plan, Planner
+from vfplan.costs import Goal
 from vfplan.imagination import area_average
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import frames_from_unit, unit_from_frames
+from vfplan.scoring import Scorer
 
 
 @dataclass(frozen=True)
@@ -31,23 +32,11 @@ class ControlConfig:
     """Actions per episode."""
     replan_every: int = 3
     """Actions executed before planning again."""
-    downscale: int = 4
-    """Plans are scored on images of the frame size divided by this."""
-    samples: int = 1
-    """K, imagined futures per candidate; the same noise for all candidates of a problem, in antithetic pairs."""
-    temperature: float = 0.0
-    """Scales the noise of the imagined futures; 0 imagines the one most likely course."""
-    rows_per_call: int = 4096
-    """Largest number of futures imagined at once; bounds memory, not results."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "replan_every", "downscale", "samples", "rows_per_call"):
+        for name in ("steps", "replan_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
-        if self.temperature < 0:
-            raise ValueError(f"temperature must not be negative; got {self.temperature}")
-        if self.samples > 1 and self.temperature == 0:
-            raise ValueError(f"samples={self.samples} at temperature 0 are all equal; set temperature above 0")
 
 
 class Environment(Protocol):
@@ -119,60 +108,13 @@ class Trajectory:
     """Wall time of each planning, all E problems together."""
 
 
-def make_score(
-    model: WorldModel, state: Any, cost: Cost, goal: Goal, config: ControlConfig, rng: torch.Generator
-) -> Score:
-    """A function from plans (E, N, T, A) to costs (E, N): the mean cost over K imagined futures.
-
-    All candidates of a problem face the same noise (common random numbers), drawn anew at every call, so that no
-    candidate wins by luck; samples 2i and 2i + 1 are antithetic.
-    """
-
-    def score(plans: Tensor) -> Tensor:
-        problems, candidates = plans.shape[:2]
-        copies = candidates * config.samples
-        rows = plans.repeat_interleave(config.samples, dim=1).flatten(0, 1)
-        noise = _shared_noise(model, problems, candidates, plans.shape[2], config, rng)
-        per_call = max(1, config.rows_per_call // copies)
-        costs = []
-        for first in range(0, problems, per_call):
-            last = min(first + per_call, problems)
-            block = slice(first * copies, last * copies)
-            part = slice(first, last)
-            rollout = model.rollout(
-                state.take(part).repeat(copies), rows[block], noise.take(block), downscale=config.downscale
-            )
-            frames = model.decode(rollout).unflatten(0, (last - first, copies))
-            part_costs = cost(frames, rows[block].unflatten(0, (last - first, copies)), goal.take(part))
-            costs.append(part_costs.unflatten(1, (candidates, config.samples)).mean(dim=2))
-        return torch.cat(costs)
-
-    return score
-
-
-def _shared_noise(
-    model: WorldModel, problems: int, candidates: int, steps: int, config: ControlConfig, rng: torch.Generator
-) -> Any:
-    """Noise for rows ordered (E, N, K): one draw per problem and sample, the same for every candidate."""
-    if config.temperature == 0:
-        return model.sample_noise(problems * candidates, steps, None, downscale=config.downscale)
-    pairs = (config.samples + 1) // 2
-    drawn = model.sample_noise(problems * pairs, steps, rng, downscale=config.downscale)
-    both = drawn.scaled(config.temperature).antithetic()
-    device = rng.device
-    # Row (e, k) of the pairs lies at e * 2 * pairs + k after `antithetic`.
-    sample = torch.arange(config.samples, device=device).repeat(problems * candidates)
-    problem = torch.arange(problems, device=device).repeat_interleave(candidates * config.samples)
-    return both.take(problem * 2 * pairs + sample)
-
-
 class Controller:
     """Plans for E episodes in lockstep from what has been seen of them."""
 
     def __init__(
-        self, model: WorldModel, planner: Planner, cost: Cost, config: ControlConfig, rng: torch.Generator
+        self, model: WorldModel, planner: Planner, scorer: Scorer, config: ControlConfig, rng: torch.Generator
     ) -> None:
-        self.model, self.planner, self.cost, self.config, self.rng = model, planner, cost, config, rng
+        self.model, self.planner, self.scorer, self.config, self.rng = model, planner, scorer, config, rng
         self.belief: Belief | None = None
 
     def plan(self, context: Context, goal: Goal) -> Plan:
@@ -180,8 +122,7 @@ class Controller:
         if self.belief is None:
             self.belief = self.planner.initial_belief(len(context.frames), self.rng.device)
         with torch.inference_mode():
-            state = self.model.encode(context)
-            score = make_score(self.model, state, self.cost, goal, self.config, self.rng)
+            score = self.scorer.score(self.model.encode(context), goal, self.rng)
             plan = self.planner.plan(score, self.belief, self.rng)
         self.belief = plan.belief.shift(self.config.replan_every)
         return plan
@@ -260,7 +201,7 @@ def _goal(observations: Sequence[dict[str, Any]], problem: Problem, controller: 
     """The goal at the scale of imagination, and where the hand is seen now."""
     device = controller.rng.device
     images = unit_from_frames(torch.from_numpy(problem.goal_images).permute(0, 3, 1, 2).to(device))
-    images = area_average(images, controller.config.downscale)
+    images = area_average(images, controller.scorer.config.downscale)
     body = problem.proprioception
     if body is None or "hand" not in observations[0]:
         return Goal(images)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from planners.search import PlannerConfig
     from vfplan.control import ControlConfig
     from vfplan.costs import GoalImageConfig, PixelConfig
+    from vfplan.scoring import ScoringConfig
 
 HELP = """
 Solve held-out tasks in closed loop: plan on imagined frames, act, look, plan again. Writes results.json and a GIF.
@@ -32,6 +33,7 @@ class PlanConfig:
     env: PushConfig
     planner: PlannerConfig
     cost: GoalImageConfig | PixelConfig
+    scoring: ScoringConfig
     control: ControlConfig
     model: Literal["videoflow", "oracle"] = "videoflow"
     checkpoint: str = ""
@@ -89,12 +91,24 @@ def _control() -> type:
     return ControlConfig
 
 
+def _scoring() -> type:
+    from vfplan.scoring import ScoringConfig
+
+    return ScoringConfig
+
+
 main = command(
     plan,
     PlanConfig,
     name="plan",
     help=HELP,
-    sections={"env": _environments, "planner": _planners, "cost": _costs, "control": _control},
+    sections={
+        "env": _environments,
+        "planner": _planners,
+        "cost": _costs,
+        "scoring": _scoring,
+        "control": _control,
+    },
 )
 
 if __name__ == "__main__":
