@@ -38,9 +38,8 @@ def gaussian():
 
 
 def copy_or_change():
-    leaves = [leaf(4, 3, 2, 2) for _ in range(3)] + [leaf(4, 9, 3, 2, 2) for _ in range(2)] + [leaf(4, 9, 1, 2, 2)]
-    copy, source = Gaussian(*leaves[3:5]), leaves[5].log_softmax(1)
-    return CopyOrChange(copy, Gaussian(*leaves[:2]), leaves[2], source), leaves
+    leaves = [leaf(4, 3, 2, 2) for _ in range(3)] + [leaf(4, 9, 3, 2, 2), leaf(3, 1, 1), leaf(4, 9, 1, 2, 2)]
+    return CopyOrChange(*leaves[3:5], Gaussian(*leaves[:2]), leaves[2], leaves[5].log_softmax(1)), leaves
 
 
 def mixture():
@@ -49,8 +48,10 @@ def mixture():
 
 
 def mixture_of_copies():
-    leaves = [leaf(4, 5)] + [leaf(4, 5, 3, 2, 2) for _ in range(3)] + [leaf(4, 5, 1, 3, 2, 2) for _ in range(2)]
-    parts = CopyOrChange(Gaussian(*leaves[4:]), Gaussian(*leaves[1:3]), leaves[3], torch.zeros(4, 5, 1, 1, 2, 2))
+    """Components that share the old values, and differ in where they copy from."""
+    leaves = [leaf(4, 5)] + [leaf(4, 5, 3, 2, 2) for _ in range(3)]
+    leaves += [leaf(4, 1, 9, 3, 2, 2), leaf(3, 1, 1), leaf(4, 5, 9, 1, 2, 2)]
+    parts = CopyOrChange(*leaves[4:6], Gaussian(*leaves[1:3]), leaves[3], leaves[6].log_softmax(2))
     return Mixture(leaves[0].log_softmax(1), parts), leaves
 
 
@@ -62,15 +63,17 @@ def test_beta_zero_has_the_gradients_of_the_exact_likelihood(make):
     log_det = latent.flatten(1).sum(1)
     exact = -(prior.log_prob(latent) + log_det).sum()
     expected = torch.autograd.grad(exact, (*leaves, latent), retain_graph=True)
-    found = torch.autograd.grad(negative_log_likelihood(prior, latent, log_det, 0.0).sum(), (*leaves, latent))
+    loss, nats = negative_log_likelihood(prior, latent, log_det, 0.0)
+    found = torch.autograd.grad(loss.sum(), (*leaves, latent))
+    assert torch.allclose(nats.sum(), exact)
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other)
 
 
 def test_beta_one_gives_the_mean_the_gradient_of_the_squared_error():
     prior, latent = gaussian()[0], leaf(4, 3, 2, 2).detach()
-    loss = negative_log_likelihood(prior, latent, torch.zeros(4, dtype=torch.float64), 1.0).sum()
-    assert torch.allclose(torch.autograd.grad(loss, prior.mean)[0], prior.mean - latent)
+    loss, _ = negative_log_likelihood(prior, latent, torch.zeros(4, dtype=torch.float64), 1.0)
+    assert torch.allclose(torch.autograd.grad(loss.sum(), prior.mean)[0], prior.mean - latent)
 
 
 @pytest.mark.parametrize("make", [gaussian, copy_or_change, mixture, mixture_of_copies])
@@ -78,7 +81,7 @@ def test_the_flow_keeps_its_exact_gradient_for_any_beta(make):
     torch.manual_seed(0)
     prior, latent, zero = make()[0], leaf(4, 3, 2, 2), torch.zeros(4, dtype=torch.float64)
     expected = torch.autograd.grad(-prior.log_prob(latent).sum(), latent, retain_graph=True)[0]
-    found = torch.autograd.grad(negative_log_likelihood(prior, latent, zero, 0.5).sum(), latent)[0]
+    found = torch.autograd.grad(negative_log_likelihood(prior, latent, zero, 0.5)[0].sum(), latent)[0]
     assert torch.allclose(found, expected)
 
 

@@ -22,13 +22,18 @@ from vfplan.recipe import LearningConfig
 
 def negative_log_likelihood(
     prior: LatentDistribution, latent: Tensor, log_det: Tensor, beta: float, annealing: float = 1.0
-) -> Tensor:
-    """A number (B,) whose gradient to the prior is that of the beta-NLL and to the flow below it the exact one.
+) -> tuple[Tensor, Tensor]:
+    """A loss (B,) whose gradient to the prior is that of the beta-NLL and to the flow below it the exact one; the NLL.
 
-    For beta = 0 and without annealing its whole gradient is that of the exact negative log-likelihood.
+    For beta = 0 and without annealing the whole gradient of the loss is that of the exact negative log-likelihood (B,)
+    nats, which is returned beside it, without a graph.
     """
-    of_prior = prior.learning_log_prob(latent.detach(), beta, annealing)
-    return -(of_prior + prior.detach().log_prob(latent)) - log_det
+    of_prior, exact = prior.learn(latent.detach(), beta, annealing)
+    loss = -of_prior - log_det
+    # Only a latent that something below can change has a gradient to give.
+    if latent.requires_grad:
+        loss = loss - prior.detach().log_prob(latent)
+    return loss, (-exact - log_det).detach()
 
 
 class Learner:
@@ -195,10 +200,9 @@ class Learner:
             prior = self.model.prior(level, state, actions[:, last], coarse)
             price = log_q * (self.model.level_dims(level) / image[0].numel())
             annealing = self._annealing(latent[0].numel())
-            nats = negative_log_likelihood(prior, latent, log_det, self.config.beta, annealing) + price
-            loss = loss + nats.mean() / dims
-            with torch.no_grad():
-                exact.append((price - prior.log_prob(latent) - log_det).mean())
+            learning, nats = negative_log_likelihood(prior, latent, log_det, self.config.beta, annealing)
+            loss = loss + (learning + price).mean() / dims
+            exact.append((nats + price.detach()).mean())
         return loss, exact
 
     def _dequantise(

@@ -22,9 +22,7 @@ def copy_or_change():
     """Copies from three places, at weights 0.5, 0.2 and 0.3."""
     old = torch.tensor([0.1, -0.8, 1.5], dtype=torch.float64).view(1, 3, 1, 1, 1)
     source = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64).log().view(1, 3, 1, 1, 1)
-    return CopyOrChange(
-        Gaussian(old, torch.full_like(old, -3.0)), Gaussian(number(0.6), number(-1.0)), number(1.2), source
-    )
+    return CopyOrChange(old, number(-3.0)[0], Gaussian(number(0.6), number(-1.0)), number(1.2), source)
 
 
 def mixture():
@@ -34,11 +32,13 @@ def mixture():
 
 
 def mixture_of_copies():
+    """Two components that copy from the same two old values, at other weights."""
     weights = torch.tensor([[0.35, 0.65]], dtype=torch.float64).log()
     pair = lambda *values: torch.tensor(values, dtype=torch.float64).view(1, 2, 1, 1, 1)  # noqa: E731
-    still = Gaussian(pair(0.1, 0.1)[:, :, None], pair(-3.0, -3.0)[:, :, None])
-    change, source = Gaussian(pair(-1.0, 1.0), pair(-1.0, -0.5)), torch.zeros(1, 2, 1, 1, 1, 1, dtype=torch.float64)
-    return Mixture(weights, CopyOrChange(still, change, pair(-0.5, 0.3), source))
+    old = pair(0.1, -0.6)[:, None]
+    source = torch.tensor([[0.4, 0.6], [0.9, 0.1]], dtype=torch.float64).log().view(1, 2, 2, 1, 1, 1)
+    change = Gaussian(pair(-1.0, 1.0), pair(-1.0, -0.5))
+    return Mixture(weights, CopyOrChange(old, number(-3.0)[0], change, pair(-0.5, 0.3), source))
 
 
 CASES = [gaussian, copy_or_change, mixture, mixture_of_copies]
@@ -82,14 +82,14 @@ def test_samples_follow_the_density(make):
 def test_temperature_zero_takes_the_likeliest_alternative(make):
     likeliest = {gaussian: 0.3, copy_or_change: 0.1, mixture: 0.0, mixture_of_copies: 0.1}[make]
     assert draw(make(), 3, temperature=0.0).tolist() == pytest.approx([likeliest] * 3)
+    assert make().transform(LatentNoise(number(0.0))).item() == pytest.approx(likeliest)
 
 
 def test_copying_survives_certainty():
     """Log-odds far beyond the precision of a float32 probability still decide rightly."""
     logit = torch.tensor([60.0, -60.0]).view(2, 1, 1, 1)
     old = torch.zeros(2, 1, 1, 1, 1)
-    copy, change = Gaussian(old, old), Gaussian(torch.full((2, 1, 1, 1), 5.0), old[0])
-    distribution = CopyOrChange(copy, change, logit, old)
+    distribution = CopyOrChange(old, old[0, 0], Gaussian(torch.full((2, 1, 1, 1), 5.0), old[0]), logit, old)
     noise = torch.linspace(-6, 6, 1001)
     for choice in noise:
         values = distribution.transform(LatentNoise(torch.zeros(2, 1, 1, 1), choice.expand(2, 1, 1, 1)))
@@ -124,11 +124,11 @@ def test_what_moved_by_whole_places_costs_a_copy_nothing():
     assert around.shape == (1, 9, 3, 5, 6)
     moved = around[:, 5]  # the place to the right
     assert torch.equal(moved[..., :-1], last[..., 1:]) and torch.equal(moved[..., -1], last[..., -1])
-    still = torch.full_like(around, -6.0)
     source = torch.full((1, 9, 1, 5, 6), -50.0, dtype=torch.float64)
     source[:, 5] = 0.0
     change = Gaussian(torch.zeros_like(last), torch.zeros_like(last))
-    distribution = CopyOrChange(Gaussian(around, still), change, torch.full_like(last, 40.0), source)
+    still = torch.full((3, 1, 1), -6.0, dtype=torch.float64)
+    distribution = CopyOrChange(around, still, change, torch.full_like(last, 40.0), source)
     best = last.numel() * (6.0 - 0.5 * math.log(2 * math.pi))  # the density at the mean of that many narrow normals
     assert distribution.log_prob(moved).item() == pytest.approx(best, rel=1e-9)
 
@@ -140,9 +140,10 @@ def wide(make, *, rows=3, shape=(2, 4, 4)):
     if make == "gaussian":
         return Gaussian(normal(rows, *shape), normal(rows, *shape))
     if make == "copy":
-        still = Gaussian(normal(rows, 3, *shape), normal(rows, 3, *shape) - 2)
+        old, still = normal(rows, 3, *shape), normal(shape[0], 1, 1) - 2
         source = normal(rows, 3, 1, *shape[1:]).log_softmax(1)
-        return CopyOrChange(still, Gaussian(normal(rows, *shape), normal(rows, *shape)), normal(rows, *shape), source)
+        change = Gaussian(normal(rows, *shape), normal(rows, *shape))
+        return CopyOrChange(old, still, change, normal(rows, *shape), source)
     components = Gaussian(normal(rows, 5, *shape), 0.3 * normal(rows, 5, *shape) + 1)
     return Mixture(normal(rows, 5).log_softmax(1), components)
 
@@ -157,7 +158,7 @@ def test_elements_sum_to_the_log_density(make):
 
 def test_elements_of_a_mixture_sum_to_the_log_density_and_the_price_of_the_component():
     value, mixture = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(5), dtype=torch.float64), wide("m")
-    posterior = mixture.posterior(value)
+    posterior = (mixture.log_weights + mixture.components.log_prob(value[:, None])).softmax(1)
     price = (posterior * (posterior.log() - mixture.log_weights)).sum(1)
     assert (price > 0).all() and (posterior.amax(1) < 0.999).any()
     assert torch.allclose(mixture.elements(value).sum((1, 2, 3)) - price, mixture.log_prob(value), rtol=1e-12)

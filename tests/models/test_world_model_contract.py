@@ -100,7 +100,7 @@ def test_zero_noise_needs_no_generator_and_is_reproducible(model, scene):
     state, plan = model.encode(context(model, scene)), actions()
     zero = model.sample_noise(ROWS, STEPS, None)
     random = model.sample_noise(ROWS, STEPS, torch.Generator().manual_seed(1)).scaled(0.0)
-    assert torch.equal(imagine(model, state, plan, zero), imagine(model, state, plan, random))
+    assert torch.allclose(imagine(model, state, plan, zero), imagine(model, state, plan, random), atol=1e-6)
 
 
 def test_rows_do_not_depend_on_each_other(model, scene):

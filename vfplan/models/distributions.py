@@ -2,7 +2,7 @@
 
 Shapes: B row, M component, (c, y, x) latent. `log_prob` is in nats, summed over the latent.
 
-Each has two log-densities. `log_prob` is exact and what is reported. `learning_log_prob` has the gradient of the
+Each has two log-densities. `log_prob` is exact and what is reported. `learn` returns another, with the gradient of the
 beta-NLL (Seitzer et al., "On the Pitfalls of Heteroscedastic Uncertainty Estimation", 2022, eq. 5): plain likelihood
 divides every error by sigma^2, so that a model first learns the still background to the last digit and hardly hears of
 the few moving pixels; the weight sigma^(2 beta) undoes that. For beta = 0 both have the same gradient.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,9 +29,9 @@ class LatentNoise:
     values: Tensor
     """(B, ..., c, y, x): one for every element of the latent."""
     choices: Tensor | None = None
-    """(B, ..., c, y, x): what decides between the alternatives of every element, where it has some."""
+    """(B, ..., c, y, x): what decides between the alternatives of every element; None takes the likeliest."""
     component: Tensor | None = None
-    """(B, ...): what decides between alternatives for the whole latent, where there are some."""
+    """(B, ...): what decides between alternatives for the whole latent; None takes the likeliest."""
 
     def map(self, function: Callable[[Tensor], Tensor]) -> LatentNoise:
         """The noise with `function` applied to its tensors."""
@@ -51,8 +51,8 @@ class LatentDistribution(ABC):
         """How much each element of value (B, c, y, x) adds to the log-density, nats: where a value is unlikely."""
 
     @abstractmethod
-    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
-        """A number (B,) with the gradient of the beta-weighted log-density.
+    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
+        """A number (B,) with the gradient of the beta-weighted log-density, and the log-density (B,) itself.
 
         With `annealing` T above 1, alternatives for the whole latent are learned from as if their densities were to the
         power 1 / T: deterministic annealing (Ueda and Nakano, 1998), so that none is left over while T falls to 1.
@@ -81,11 +81,12 @@ class Gaussian(LatentDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density (B,) nats."""
-        return self.elements(value).sum(dim=(-3, -2, -1))
+        return _total(self.elements(value))
 
-    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
+    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """Each element weighted by sigma^(2 beta)."""
-        return (_weight(self.log_std, beta) * self.elements(value)).sum(dim=(-3, -2, -1))
+        elements = self.elements(value)
+        return _total(_weight(self.log_std, beta) * elements), _total(elements)
 
     def transform(self, noise: LatentNoise) -> Tensor:
         """The mean plus sigma times the noise."""
@@ -109,8 +110,10 @@ class CopyOrChange(LatentDistribution):
     places without a network's error. (Pixels as copies from a neighbourhood: Finn, Goodfellow and Levine, 2016.)
     """
 
-    copy: Gaussian
-    """With parameters (..., K, c, y, x): the old values around each place."""
+    old: Tensor
+    """(..., K, c, y, x): the old values around each place."""
+    old_log_std: Tensor
+    """(c, 1, 1): how far a copy strays from the old value."""
     change: Gaussian
     logit: Tensor
     """Log-odds of copying, the shape of the latent."""
@@ -118,49 +121,59 @@ class CopyOrChange(LatentDistribution):
     """(..., K, 1, y, x): log-probability of each of the K places to copy from."""
 
     def _parts(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-density of each element of each copy (..., K, c, y, x), its weight included, and of the change."""
-        copies = logsigmoid(self.logit).unsqueeze(-4) + self.log_source + self.copy.elements(value.unsqueeze(-4))
-        return copies, logsigmoid(-self.logit) + self.change.elements(value)
+        """Log-density of each element under each copy (..., K, c, y, x), and under the change, weights not included."""
+        return Gaussian(self.old, self.old_log_std).elements(value.unsqueeze(-4)), self.change.elements(value)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density (B,) nats."""
-        return self.elements(value).sum(dim=(-3, -2, -1))
+        return _total(self.elements(value))
 
     def elements(self, value: Tensor) -> Tensor:
         """Log-density of each element, nats."""
         copies, changed = self._parts(value)
-        return torch.logaddexp(copies.logsumexp(-4), changed)
+        copied = (self.log_source + copies).logsumexp(-4)
+        return torch.logaddexp(logsigmoid(self.logit) + copied, logsigmoid(-self.logit) + changed)
 
-    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
+    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The gradient of each alternative counts by its posterior probability (as in EM) and by its own sigma."""
         copies, changed = self._parts(value)
-        copied = copies.logsumexp(-4)
-        posterior = torch.sigmoid(copied - changed).detach()
-        source = (copies - copied.unsqueeze(-4)).exp().detach()
-        wide, narrow = _weight(self.change.log_std, beta), _weight(self.copy.log_std, beta)
-        exact = (source * narrow * self.copy.elements(value.unsqueeze(-4))).sum(-4)
-        chosen = (source * self.log_source).sum(-4) + logsigmoid(self.logit)
-        return (posterior * (exact + wide * chosen) + (1 - posterior) * wide * changed).sum(dim=(-3, -2, -1))
+        weighted = self.log_source + copies
+        copied = weighted.logsumexp(-4)
+        source = (weighted - copied.unsqueeze(-4)).exp().detach()
+        wide, narrow = _weight(self.change.log_std, beta), _weight(self.old_log_std, beta)
+        exact = (source * (narrow * copies + wide.unsqueeze(-4) * self.log_source)).sum(-4)
+        stays, changes = logsigmoid(self.logit), logsigmoid(-self.logit)
+        posterior = torch.sigmoid(stays + copied - changes - changed).detach()
+        learning = posterior * (exact + wide * stays) + (1 - posterior) * wide * (changes + changed)
+        return _total(learning), _total(torch.logaddexp(stays + copied, changes + changed))
 
     def transform(self, noise: LatentNoise) -> Tensor:
         """The alternative that the choices select, and its sample."""
-        assert noise.choices is not None
-        places = self.copy.mean.shape[-4]
-        logs = [logsigmoid(self.logit).unsqueeze(-4) + self.log_source, logsigmoid(-self.logit).unsqueeze(-4)]
-        chosen = choose(torch.cat(logs, dim=-4).movedim(-4, -1), noise.choices)
-        index = chosen.clamp_max(places - 1).unsqueeze(-4)
-        copy = self.copy.map(lambda parameter: parameter.expand_as(self.copy.mean).gather(-4, index).squeeze(-4))
-        return torch.where(chosen < places, copy.transform(noise), self.change.transform(noise))
+        places = self.old.shape[-4]
+        if noise.choices is None:
+            best, source = self.log_source.max(dim=-4, keepdim=True)
+            stays = self.logit + best.squeeze(-4) >= 0
+        else:
+            logs = [logsigmoid(self.logit).unsqueeze(-4) + self.log_source, logsigmoid(-self.logit).unsqueeze(-4)]
+            chosen = choose(torch.cat(logs, dim=-4).movedim(-4, -1), noise.choices).unsqueeze(-4)
+            source, stays = chosen.clamp_max(places - 1), chosen.squeeze(-4) < places
+        index = source.expand(*self.old.shape[:-4], 1, *self.old.shape[-3:])
+        copy = Gaussian(self.old.gather(-4, index).squeeze(-4), self.old_log_std)
+        return torch.where(stays, copy.transform(noise), self.change.transform(noise))
 
     def map(self, function: Callable[[Tensor], Tensor]) -> CopyOrChange:
-        """The distribution with `function` applied to its parameters."""
+        """The distribution with `function` applied to the parameters that differ from row to row."""
         return CopyOrChange(
-            self.copy.map(function), self.change.map(function), function(self.logit), function(self.log_source)
+            function(self.old),
+            self.old_log_std,
+            self.change.map(function),
+            function(self.logit),
+            function(self.log_source),
         )
 
     def detach(self) -> CopyOrChange:
         """Cut off from the graph."""
-        return self.map(torch.Tensor.detach)
+        return replace(self.map(torch.Tensor.detach), old_log_std=self.old_log_std.detach())
 
 
 @dataclass(frozen=True)
@@ -174,17 +187,18 @@ class Mixture(LatentDistribution):
     log_weights: Tensor
     """(B, M), normalised."""
     components: Gaussian | CopyOrChange
-    """With parameters (B, M, c, y, x)."""
+    """With parameters (B, M, c, y, x); those that all components share may have M = 1."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density (B,) nats."""
         return (self.log_weights + self.components.log_prob(value[:, None])).logsumexp(1)
 
-    def learning_log_prob(self, value: Tensor, beta: float, annealing: float = 1.0) -> Tensor:
+    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The gradient of each component counts by its posterior probability, as in EM."""
-        posterior = self.posterior(value, annealing).detach()
-        weighted = self.components.learning_log_prob(value[:, None], beta)
-        return (posterior * (weighted + self.log_weights)).sum(1)
+        weighted, exact = self.components.learn(value[:, None], beta)
+        joint = self.log_weights + exact
+        posterior = (joint / annealing).softmax(1).detach()
+        return (posterior * (weighted + self.log_weights)).sum(1), joint.logsumexp(1)
 
     def elements(self, value: Tensor) -> Tensor:
         """The posterior mean over components of each element's log-density, nats.
@@ -197,16 +211,15 @@ class Mixture(LatentDistribution):
         posterior = (self.log_weights + per_component.sum(dim=(-3, -2, -1))).softmax(1)
         return (posterior[:, :, None, None, None] * per_component).sum(1)
 
-    def posterior(self, value: Tensor, annealing: float = 1.0) -> Tensor:
-        """Probability (B, M) that value (B, c, y, x) came from each component, evened out by `annealing` above 1."""
-        return ((self.log_weights + self.components.log_prob(value[:, None])) / annealing).softmax(1)
-
     def transform(self, noise: LatentNoise) -> Tensor:
         """The component that the noise selects, and its sample."""
-        assert noise.component is not None
-        chosen = choose(self.log_weights, noise.component)
-        rows = torch.arange(len(chosen), device=chosen.device)
-        return self.components.map(lambda parameter: parameter[rows, chosen]).transform(noise)
+        chosen = self.log_weights.argmax(1) if noise.component is None else choose(self.log_weights, noise.component)
+        rows, count = torch.arange(len(chosen), device=chosen.device), self.log_weights.shape[1]
+
+        def of_chosen(parameter: Tensor) -> Tensor:
+            return parameter.expand(-1, count, *parameter.shape[2:])[rows, chosen]
+
+        return self.components.map(of_chosen).transform(noise)
 
     def detach(self) -> Mixture:
         """Cut off from the graph."""
@@ -220,7 +233,7 @@ def choose(log_probs: Tensor, noise: Tensor) -> Tensor:
     its probability, noise near zero chooses the likeliest, and -n chooses what n does.
     """
     outside = torch.special.erfc(noise.abs() / math.sqrt(2.0))
-    if log_probs.shape[-1] == 2:  # without sorting, for it is what rollouts do most
+    if log_probs.shape[-1] == 2:  # without sorting
         first, second = log_probs.unbind(-1)
         unlikely = outside <= torch.minimum(first, second).exp()
         return ((first < second) ^ unlikely).long()
@@ -229,6 +242,10 @@ def choose(log_probs: Tensor, noise: Tensor) -> Tensor:
     beyond = ordered.exp().flip(-1).cumsum(-1).flip(-1)[..., 1:]
     place = (outside.unsqueeze(-1) <= beyond).sum(-1, keepdim=True)
     return order.gather(-1, place).squeeze(-1)
+
+
+def _total(elements: Tensor) -> Tensor:
+    return elements.sum(dim=(-3, -2, -1))
 
 
 def _weight(log_std: Tensor, beta: float) -> Tensor:

@@ -14,6 +14,9 @@ from vfplan.models.unet import UNet
 # Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79
 # if it is uniform, less if it is learned; a prior wider than e^1 exceeds the range of the data.
 LOG_STD_RANGE = (-7.5, 1.0)
+# A copy that never errs is limited by the dequantisation alone, and the narrower that learns to be, the better a copy
+# can be told from a change: the lower bound is only there for the precision of float32.
+COPY_LOG_STD_RANGE = (-10.0, 1.0)
 
 Elements = Literal["gaussian", "copy"]
 
@@ -79,7 +82,7 @@ class LevelPrior(nn.Module):
         self.raw_log_std = nn.Parameter(torch.zeros(latent_channels, 1, 1))
         if self.has_choices:
             # A copy starts as narrow as uniform dequantisation allows, e^-6.79.
-            self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), -3.0))
+            self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), -1.487))
         if components > 1:
             # Equal components would stay equal for ever.
             nn.init.normal_(self.net.head.bias, std=0.05)  # type: ignore[arg-type]
@@ -105,11 +108,14 @@ class LevelPrior(nn.Module):
         change = Gaussian(last + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
         if not self.has_choices:
             return change
-        around = neighbours(last, self.copy_radius)
-        around = around.expand(*maps[0].shape[:-3], *around.shape[-4:])
-        still = bounded_log_std(self.raw_copy_log_std).expand_as(around)
         places = maps[3] if self.copy_radius else torch.zeros_like(maps[2][..., :1, :, :])
-        return CopyOrChange(Gaussian(around, still), change, maps[2], places.unsqueeze(-3).log_softmax(-4))
+        return CopyOrChange(
+            old=neighbours(last, self.copy_radius),
+            old_log_std=bounded_log_std(self.raw_copy_log_std, COPY_LOG_STD_RANGE),
+            change=change,
+            logit=maps[2],
+            log_source=places.unsqueeze(-3).log_softmax(-4),
+        )
 
 
 def neighbours(x: Tensor, radius: int) -> Tensor:
@@ -125,7 +131,7 @@ def neighbours(x: Tensor, radius: int) -> Tensor:
     return torch.stack(shifts, dim=-4).unflatten(0, x.shape[:-3])
 
 
-def bounded_log_std(raw: Tensor) -> Tensor:
-    """A log standard deviation inside `LOG_STD_RANGE`, about -2 for 0."""
-    low, high = LOG_STD_RANGE
+def bounded_log_std(raw: Tensor, bounds: tuple[float, float] = LOG_STD_RANGE) -> Tensor:
+    """A log standard deviation inside `bounds`, about -2 for 0 inside `LOG_STD_RANGE`."""
+    low, high = bounds
     return low + (high - low) * torch.sigmoid(raw + 0.6)

@@ -148,18 +148,19 @@ class VideoFlow(nn.Module):
         return self.priors[level](memory.latents, torch.cat([memory.coarse, coarse[:, None]], dim=1), actions)
 
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoFlowNoise:
-        """Standard-normal noise for the levels that a rollout at `downscale` needs; zeros without a generator."""
+        """Standard-normal noise for the levels that a rollout at `downscale` needs; without a generator none at all."""
         device = next(self.parameters()).device
 
         def draw(shape: Sequence[int]) -> Tensor:
-            if rng is None:
-                return torch.zeros(1, device=device).expand(rows, steps, *shape)
             return torch.randn((rows, steps, *shape), generator=rng, device=device)
 
         finest = self.finest_level(downscale)
         noise: list[LatentNoise | None] = [None] * finest
         for level in range(finest, self.top + 1):
             shape, prior = self.latent_shape(level), self.priors[level]
+            if rng is None:
+                noise.append(LatentNoise(torch.zeros(1, device=device).expand(rows, steps, *shape)))
+                continue
             choices = draw(shape) if prior.has_choices else None
             component = draw(()) if prior.components > 1 else None  # type: ignore[operator]
             noise.append(LatentNoise(draw(shape), choices, component))
