@@ -151,7 +151,7 @@ def chart(results: Sequence[Episodes], report: dict[str, Any], calibration: Cali
         success.bar(place, middle, width, yerr=reach, label=reaction, error_kw={"linewidth": 1})
     success.set_xticks(range(len(names)), names, fontsize=8)
     success.set(ylabel="within 5 cm at the end", ylim=(0, 1))
-    success.legend(fontsize=7)
+    success.legend(fontsize=7, loc="lower right")
     return encoded(drawn)
 
 
