@@ -19,7 +19,7 @@ class GradientConfig(GaussianConfig):
 
     samples: int = 8  # N, starts: the nominal plan, and draws around it
     steps: int = 5  # gradient steps
-    step_size: float = 0.2  # root mean square of the first step, in units of the action; falls to 0
+    step_size: float = 0.4  # root mean square of the first step, in units of the action; falls to 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -124,7 +124,7 @@ def test_control_brings_every_blob_to_its_goal_and_stays():
 
 def test_gradients_through_model_and_cost_bring_every_blob_to_its_goal():
     """Two starts only, and none of their actions is drawn near the right one."""
-    planner = planners.build(planners.GradientConfig(horizon=4, samples=2, steps=8, init_std=0.01))
+    planner = planners.build(planners.GradientConfig(horizon=4, samples=2, steps=8, step_size=0.2, init_std=0.01))
     trajectory = run_episodes(problem(), controller(planner=planner))
     for infos, goal in zip(trajectory.infos, GOALS, strict=True):
         assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0

@@ -157,7 +157,10 @@ class Command(Generic[C]):
         lines += ["keys and their values here:"]
         comments = _comments(self._root / f"{self.name}.yaml")
         for group in groups:
-            for option in self._root.joinpath(group).glob("*.yaml"):
+            section = composed.get(group)
+            chosen = section.get("name") if isinstance(section, DictConfig) else None
+            # The chosen option's comments last, for they are the ones that hold.
+            for option in sorted(self._root.joinpath(group).glob("*.yaml"), key=lambda path: path.stem == chosen):
                 comments.update({f"{group}.{key}": text for key, text in _comments(option).items()})
         for key, value in _flat(composed):
             if not isinstance(value, DictConfig):
