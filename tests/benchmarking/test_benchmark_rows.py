@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+import vfplan.benchmarking.runner
 import vfplan.closed_loop
 import vfplan.control
 from envs.push import PushEnv
@@ -38,18 +39,19 @@ def arguments(folder, *more, models="[oracle]"):
     ]  # fmt: skip
 
 
-def ticking():
-    """A clock by which everything takes half a second."""
+def steady(patch):
+    """By this clock everything takes half a second, and nobody commits while the tests run."""
     ticks = itertools.count()
-    return lambda: next(ticks) / 2
+    patch.setattr(vfplan.control.time, "perf_counter", lambda: next(ticks) / 2)
+    patch.setattr(vfplan.benchmarking.runner, "git_commit", lambda: "c" * 40)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The folder of a comparison that nothing interrupted; every planning takes half a second."""
+    """The folder of a comparison that nothing interrupted."""
     folder = tmp_path_factory.mktemp("benchmark") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vfplan.control.time, "perf_counter", ticking())
+        steady(patch)
         benchmark(arguments(folder))
     return folder
 
@@ -178,7 +180,7 @@ def test_a_comparison_leaves_an_episode_per_row_and_task_and_its_tables(whole):
 
 @pytest.mark.parametrize("files", [4, 25])
 def test_a_stopped_comparison_goes_on_and_gives_the_same_bytes(files, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(vfplan.control.time, "perf_counter", ticking())
+    steady(monkeypatch)
     stops, write = itertools.count(), vfplan.benchmarking.episodes.write_json
 
     def write_until_killed(path, value):
@@ -198,7 +200,7 @@ def test_a_stopped_comparison_goes_on_and_gives_the_same_bytes(files, whole, tmp
 
 
 def test_a_finished_comparison_takes_further_rows_and_tasks_without_repeating_any(whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(vfplan.control.time, "perf_counter", ticking())
+    steady(monkeypatch)
     shutil.copytree(whole, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").glob("episodes/*/000[01].json")}
     benchmark(arguments(tmp_path / "run", "num_tasks=4", 'rows={cem: "planner=cem"}'))
