@@ -252,6 +252,7 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
         (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
         (["model=oracle", "planner=gradient"], ["model=oracle has no gradients", "expected model=videoflow"]),
         (["model=oracle", "planner.refine_steps=2"], ["model=oracle has no gradients", "planner.refine_steps above 0"]),
+        (["scoring.finalists.count=2", "planner=gradient"], ["scoring.finalists makes", "scoring.finalists.count=0"]),
         (["scoring.downscale=3"], ["downscale", "3"]),
     ],
 )

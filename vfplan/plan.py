@@ -67,6 +67,11 @@ class PlanConfig:
                 "model=oracle has no gradients, which planner=gradient and planner.refine_steps above 0 need; "
                 "expected model=videoflow, or a planner that only samples"
             )
+        if self.planner.needs_gradients and self.scoring.finalists.count:
+            raise ValueError(
+                "scoring.finalists makes a plan's cost depend on the other plans, so its gradient means nothing; set "
+                "scoring.finalists.count=0, or a planner that only samples"
+            )
         if self.control.on_surprise != "ignore" and not self.control.monitor:
             raise ValueError(
                 f"control.on_surprise={self.control.on_surprise} needs control.monitor=FILE, a surprise.json of "
