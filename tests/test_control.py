@@ -174,6 +174,23 @@ def test_the_limit_on_rows_bounds_memory_and_not_results():
         assert torch.allclose(score(ScoringConfig(downscale=1, rows_per_call=rows), plans()), whole)
 
 
+def test_a_cost_is_given_the_models_memory_and_the_newest_frame_of_its_own_problems():
+    seen = []
+
+    def cost(frames, actions, goal):
+        seen.append((len(frames), goal.memory.values, goal.current))
+        return frames.new_zeros(frames.shape[:2])
+
+    planner = planners.build(planners.IcemConfig(horizon=4, samples=8, elites=4, iterations=1))
+    watched = Scorer(BlobModel(), cost, ScoringConfig(downscale=1, rows_per_call=8))
+    watching = Controller(BlobModel(), planner, watched, ControlConfig(steps=1, replan_every=1), torch.Generator())
+    run_episodes(problem(), watching)
+    assert len(seen) == 3  # a call per problem
+    for (count, memory, current), start in zip(seen, STARTS, strict=True):
+        assert count == 1 and torch.allclose(memory, torch.tensor([start]), atol=0.1)
+        assert torch.allclose(current, draw(torch.tensor([start])), atol=0.01)
+
+
 def test_equal_candidates_face_equal_noise():
     same = plans(1).expand(3, 5, 4, 4)
     costs = score(ScoringConfig(downscale=1, samples=3, temperature=1.0), same)
