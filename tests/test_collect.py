@@ -197,4 +197,4 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
 
 
 def test_every_preset_is_an_option_of_env():
-    assert main.groups()["env"] == sorted(envs.NAMES)
+    assert main.groups()["env"] == sorted(envs.CONFIGS)
