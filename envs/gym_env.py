@@ -7,7 +7,7 @@ square: a picture that is wider than high is squeezed, nothing is cut off. There
 import os
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import gymnasium
@@ -30,7 +30,7 @@ class GymConfig:
     image_size: int = 64
     length: int = 30
     goal_steps: int = 15  # actions from the start of a task to its goal image
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    kwargs: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name in ("image_size", "length", "goal_steps"):
@@ -221,16 +221,17 @@ def _made(config: GymConfig) -> gymnasium.Env[Any, Any]:
         what = EXTRAS.get(module)
         hint = f"; pip install '{what}'" if what else ""
         raise ValueError(f"env.id={config.uses} cannot be imported: {_line(error)}{hint}") from error
-    except gymnasium.error.Error as error:
+    except (gymnasium.error.Error, TypeError) as error:
         raise ValueError(f"env.id={config.uses} cannot be made: {_line(error)}") from error
 
 
 def _make_drawing(config: GymConfig) -> gymnasium.Env[Any, Any]:
     """Make the environment, with render_mode="rgb_array" if it knows that."""
+    given = config.kwargs or {}
     try:
-        return gymnasium.make(config.id, render_mode="rgb_array", disable_env_checker=True, **config.kwargs)
+        return gymnasium.make(config.id, render_mode="rgb_array", disable_env_checker=True, **given)
     except TypeError:
-        return gymnasium.make(config.id, disable_env_checker=True, **config.kwargs)
+        return gymnasium.make(config.id, disable_env_checker=True, **given)
 
 
 def _pixel_key(space: spaces.Space[Any]) -> str | None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from envs import GymEnv
 from vfplan.collect import main as collect
 from vfplan.data.store import EpisodeStore
 from vfplan.plan import main as plan
@@ -65,6 +66,15 @@ def test_doing_nothing_without_any_checkpoint_leaves_all_of_the_distance(tmp_pat
     report = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [row["final"] for row in report["tasks"]] == [1.0, 1.0] and report["solved"]["rate"] == 0
     assert report["model"] == "still" and report["checkpoint_sha256"] is None
+
+
+def test_keyword_arguments_reach_the_environment():
+    config = plan.configuration([*DOT, "env.kwargs={radius: 5, end: 9}"])
+    assert config.env.kwargs == {"radius": 5, "end": 9}
+    env = GymEnv(config.env)
+    assert env._env.unwrapped.radius == 5
+    with pytest.raises(ValueError, match=r"cannot be made: TypeError: .*colour"):
+        GymEnv(plan.configuration([*DOT, "env.kwargs={colour: 5}"]).env)
 
 
 @pytest.mark.parametrize(
