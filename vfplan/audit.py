@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from vfplan import sections
 from vfplan.config import command
 
 if TYPE_CHECKING:
@@ -96,49 +97,7 @@ def audit(config: AuditConfig) -> None:
     run(config)
 
 
-def _environments() -> dict[str, Any]:
-    from envs.scene import PRESETS
-
-    return dict(PRESETS)
-
-
-def _planners() -> dict[str, Any]:
-    import planners
-
-    return {name: planners.config_class(name) for name in planners.NAMES}
-
-
-def _costs() -> dict[str, Any]:
-    from vfplan.costs import CONFIGS
-
-    return dict(CONFIGS)
-
-
-def _control() -> type:
-    from vfplan.control import ControlConfig
-
-    return ControlConfig
-
-
-def _scoring() -> type:
-    from vfplan.scoring import ScoringConfig
-
-    return ScoringConfig
-
-
-main = command(
-    audit,
-    AuditConfig,
-    name="audit",
-    help=HELP,
-    sections={
-        "env": _environments,
-        "planner": _planners,
-        "cost": _costs,
-        "scoring": _scoring,
-        "control": _control,
-    },
-)
+main = command(audit, AuditConfig, name="audit", help=HELP, sections=sections.PLANNING)
 
 if __name__ == "__main__":
     main()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from vfplan import sections
 from vfplan.config import command
 
 if TYPE_CHECKING:
@@ -85,56 +86,13 @@ def monitor(config: MonitorConfig) -> None:
     run(config)
 
 
-def _environments() -> dict[str, Any]:
-    from envs.scene import PRESETS
-
-    return dict(PRESETS)
-
-
-def _planners() -> dict[str, Any]:
-    import planners
-
-    return {name: planners.config_class(name) for name in planners.NAMES}
-
-
-def _costs() -> dict[str, Any]:
-    from vfplan.costs import CONFIGS
-
-    return dict(CONFIGS)
-
-
-def _control() -> type:
-    from vfplan.control import ControlConfig
-
-    return ControlConfig
-
-
-def _scoring() -> type:
-    from vfplan.scoring import ScoringConfig
-
-    return ScoringConfig
-
-
 def _surprise() -> type:
     from vfplan.surprise import SurpriseConfig
 
     return SurpriseConfig
 
 
-main = command(
-    monitor,
-    MonitorConfig,
-    name="monitor",
-    help=HELP,
-    sections={
-        "env": _environments,
-        "planner": _planners,
-        "cost": _costs,
-        "scoring": _scoring,
-        "control": _control,
-        "surprise": _surprise,
-    },
-)
+main = command(monitor, MonitorConfig, name="monitor", help=HELP, sections={**sections.PLANNING, "surprise": _surprise})
 
 if __name__ == "__main__":
     main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vfplan import sections
 from vfplan.config import command
 
 if TYPE_CHECKING:
@@ -99,43 +100,7 @@ def _environments() -> dict[str, Any]:
     return dict(CONFIGS)
 
 
-def _planners() -> dict[str, Any]:
-    import planners
-
-    return {name: planners.config_class(name) for name in planners.NAMES}
-
-
-def _costs() -> dict[str, Any]:
-    from vfplan.costs import CONFIGS
-
-    return dict(CONFIGS)
-
-
-def _control() -> type:
-    from vfplan.control import ControlConfig
-
-    return ControlConfig
-
-
-def _scoring() -> type:
-    from vfplan.scoring import ScoringConfig
-
-    return ScoringConfig
-
-
-main = command(
-    plan,
-    PlanConfig,
-    name="plan",
-    help=HELP,
-    sections={
-        "env": _environments,
-        "planner": _planners,
-        "cost": _costs,
-        "scoring": _scoring,
-        "control": _control,
-    },
-)
+main = command(plan, PlanConfig, name="plan", help=HELP, sections={**sections.PLANNING, "env": _environments})
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,47 @@
+"""The parts that the commands which plan are configured from. Each loads what it names only when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def pushing() -> dict[str, Any]:
+    """What describes the pushing environments, by name."""
+    from envs.scene import PRESETS
+
+    return dict(PRESETS)
+
+
+def _planners() -> dict[str, Any]:
+    import planners
+
+    return {name: planners.config_class(name) for name in planners.NAMES}
+
+
+def _costs() -> dict[str, Any]:
+    from vfplan.costs import CONFIGS
+
+    return dict(CONFIGS)
+
+
+def _scoring() -> type:
+    from vfplan.scoring import ScoringConfig
+
+    return ScoringConfig
+
+
+def _control() -> type:
+    from vfplan.control import ControlConfig
+
+    return ControlConfig
+
+
+PLANNING: dict[str, Callable[[], Any]] = {
+    "env": pushing,
+    "planner": _planners,
+    "cost": _costs,
+    "scoring": _scoring,
+    "control": _control,
+}
+"""What configures each section of a command that plans in a pushing environment."""
