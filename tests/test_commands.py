@@ -246,7 +246,7 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
         (["planner.elites=64"], ["elites must be between 1 and samples=", "got 64"]),
         (["planner.smaples=64"], ["did you mean 'planner.samples'"]),
         (["num_tasks=-1"], ["num_tasks must be 0 (all) or more; got -1"]),
-        (["num_tasks=1000"], ["num_tasks=1000", "has 200 tasks"]),
+        (["num_tasks=1000"], ["1000 tasks asked for", "push benchmark has 200"]),
         (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
         (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),
         (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),

@@ -84,7 +84,7 @@ def test_keyword_arguments_reach_the_environment():
         (DOT, "no checkpoint ships for env=gym; set checkpoint="),
         ([*DOT, "planner=random", "planner.samples=2"], "no checkpoint ships"),
         ([*DOT, "planner=random", "num_tasks=999"], "num_tasks=999, but gym benchmark has 200 tasks"),
-        ([*DOT, "planner=random", "scoring.downscale=3"], "scoring.downscale=3 does not fit"),
+        ([*DOT, "planner=random", "scoring.downscale=3"], "scoring.downscale must divide the image size 64; got 3"),
         (["env=gym", "planner=random"], "env=gym needs env.id="),
         (["env=gym", "env.id=CartPole-v1", "planner=random"], "found Discrete(2)"),
     ],

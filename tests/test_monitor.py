@@ -74,7 +74,7 @@ def test_plan_refuses_what_the_calibration_does_not_hold_for(arguments, words, m
     ("arguments", "words"),
     [
         (["calibration_episodes=18"], "calibrate on at least 19"),
-        (["calibration_episodes=51"], "51 episodes asked for, but push dev has 50 tasks"),
+        (["calibration_episodes=51"], "51 tasks asked for, but push dev has 50"),
         (["faults=[flood]"], "no fault 'flood'; there are teleport"),
         (["reactions=[jump]"], "'jump' (valid: replan, stop)"),
         (["fault_to=6"], "fault_from <= fault_to < control.steps=6"),

@@ -9,8 +9,8 @@ import torch
 
 from envs import tasks
 from envs.push import PushEnv
+from envs.scene import PRESETS
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
-from vfplan.imagination import area_average
 from vfplan.models.base import Context
 from vfplan.models.checkpoint import SHIPPED, load_checkpoint, shipped_checkpoint
 from vfplan.pixels import unit_from_frames
@@ -40,7 +40,7 @@ def test_it_is_small_loads_and_is_the_one_of_the_card(env):
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_it_was_trained_on_the_frames_that_the_environment_draws_today(env):
-    trained, today = load_checkpoint(shipped_checkpoint(env)).environment, PushEnv().description()
+    trained, today = load_checkpoint(shipped_checkpoint(env)).environment, PushEnv(PRESETS[env]).description()
     for key in ("name", "image_size", "renderer", "action_scale", "camera", "floor_to_pixel"):
         assert trained[key] == today[key], key
 
@@ -57,7 +57,7 @@ def test_gradients_of_the_cost_reach_the_actions_through_all_choices_of_the_mode
         state = model.encode(Context(frames[:, None].expand(-1, 3, -1, -1, -1), torch.zeros(2, 2, 4)))
     scorer = Scorer(model, GoalImage(GoalImageConfig()), ScoringConfig())
     rng = torch.Generator().manual_seed(0)
-    score = scorer.score(state, Goal(area_average(goal, 4)), rng)
+    score = scorer.score(state, Goal(goal), rng)
     # Pushes in all directions, each the same for eight steps.
     plans = torch.zeros(2, 8, 8, 4)
     angle = torch.arange(8) * (torch.pi / 4)
@@ -66,10 +66,10 @@ def test_gradients_of_the_cost_reach_the_actions_through_all_choices_of_the_mode
     (slope,) = torch.autograd.grad(score(plans).sum(), plans)
     with torch.no_grad():
         towards = slope / slope.flatten(2).norm(dim=2)[..., None, None]
-        measured = (score(plans + 0.02 * towards) - score(plans - 0.02 * towards)) / 0.04
+        measured = (score(plans + 0.002 * towards) - score(plans - 0.002 * towards)) / 0.004
     predicted = slope.flatten(2).norm(dim=2)
-    assert torch.corrcoef(torch.stack([measured.flatten(), predicted.flatten()]))[0, 1] > 0.9
-    assert (measured > 0).float().mean() > 0.9
+    # Within so short a step most plans cross no choice; the others' difference is mostly that of the jump.
+    assert ((measured - predicted).abs() / predicted).median() < 0.05
 
 
 def test_it_solves_the_tasks_that_its_card_says(tmp_path):

@@ -97,7 +97,7 @@ def load_tasks(env: PushConfig, split: str, count: int) -> TaskSet:
     except ValueError as error:
         raise UserError(str(error)) from error
     if count > len(tasks):
-        raise UserError(f"num_tasks={count}, but {env.name} {split} has {len(tasks)} tasks")
+        raise UserError(f"{count} tasks asked for, but {env.name} {split} has {len(tasks)}")
     return tasks.select(range(count or len(tasks)))
 
 

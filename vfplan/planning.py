@@ -23,12 +23,14 @@ def run(config: PlanConfig) -> None:
     folder = RunDir(config.run_dir, config)
     loop = ClosedLoop(config)
     results: list[TaskResult] = []
+    first_alarms: list[int | None] = []
     clip: tuple[range, Trajectory] | None = None
     with tqdm(total=len(loop.tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
         for group in groups(len(loop.tasks), config.lockstep):
             wanted = config.gif and clip is None
             trajectory = loop.run(group, imagine=wanted, progress=bar.update)
             results += task_results(loop.tasks.select(group), trajectory, first=group.start)
+            first_alarms += trajectory.surprise.first_alarms() if trajectory.surprise else []
             if wanted:
                 clip = (group, trajectory)
             for result in results[group.start :]:
@@ -36,6 +38,8 @@ def run(config: PlanConfig) -> None:
     report = summary(
         results, checkpoint_sha256=loop.checkpoint_sha256, tasks_sha256=loop.tasks.sha256, model=config.model
     )
+    if loop.calibration:
+        report["first_alarms"] = first_alarms
     folder.write_json("results.json", report)
     print("\n".join(summary_lines(report)))
     written = ["results.json", "config.json"]

@@ -243,7 +243,7 @@ def test_episodes_of_other_settings_are_not_mixed(more, words, whole, capsys):
         (["env=pusch"], ["env 'pusch'", "did you mean 'push'"]),
         (["models=[]"], ["models must name at least one"]),
         (["tasks=tset"], ["tasks", "benchmark, dev"]),
-        (["num_tasks=1000"], ["num_tasks=1000, but push dev has 50 tasks"]),
+        (["num_tasks=1000"], ["1000 tasks asked for, but push dev has 50"]),
         (["planners=[icem,icm]"], ["row oracle-icm: unknown planner 'icm'", "did you mean 'icem'"]),
         (["models=[/nowhere/x]"], ["row x-icem: no checkpoint at /nowhere/x"]),
         (["models=[a/checkpoint,b/a]"], ["rows of the same name", "a-icem"]),
