@@ -1,4 +1,4 @@
-"""The world: MuJoCo pushing environments. numpy, gymnasium and mujoco only."""
+"""The world: MuJoCo pushing environments, and any other of Gymnasium's. numpy, gymnasium and mujoco only."""
 
 import difflib
 from dataclasses import fields, replace
@@ -6,13 +6,42 @@ from typing import Any
 
 import gymnasium
 
+from envs import gym_env
+from envs.gym_env import GymConfig, GymEnv
 from envs.push import PushEnv
 from envs.scene import PRESETS, PushConfig
 from envs.simulator import BatchSimulator
 
-__all__ = ["NAMES", "BatchSimulator", "PushConfig", "PushEnv", "config", "make"]
+__all__ = [
+    "CONFIGS",
+    "NAMES",
+    "BatchSimulator",
+    "GymConfig",
+    "GymEnv",
+    "PushConfig",
+    "PushEnv",
+    "build",
+    "config",
+    "default_policy",
+    "make",
+]
 
-NAMES = tuple(PRESETS)
+NAMES = tuple(PRESETS)  # of the pushing environments
+CONFIGS: dict[str, PushConfig | GymConfig] = {**PRESETS, **gym_env.PRESETS}
+
+
+def build(config: PushConfig | GymConfig) -> PushEnv | GymEnv:
+    """Build the environment of a configuration.
+
+    Raises:
+        ValueError: if a registered environment lacks what vfplan needs.
+    """
+    return GymEnv(config) if isinstance(config, GymConfig) else PushEnv(config)
+
+
+def default_policy(config: PushConfig | GymConfig) -> str:
+    """Return the name of the policy that collects data in an environment unless another is asked for."""
+    return "smooth" if isinstance(config, GymConfig) else "mixed"
 
 
 def config(name: str, **overrides: Any) -> PushConfig:

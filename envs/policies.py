@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,8 +35,8 @@ class Policy(Protocol):
     def reset(self, rng: Rng) -> None:
         """Forget the last episode."""
 
-    def __call__(self, env: PushEnv, rng: Rng) -> Action:
-        """Return the next action (4,) in [-1, 1]."""
+    def __call__(self, env: Any, rng: Rng) -> Action:
+        """Return the next action (A,) in [-1, 1]."""
         ...
 
 
@@ -129,6 +130,30 @@ class Bair:
         return _action(self._step, 1.0 if self._lift_left else -1.0, 1.0 if self._close_left else -1.0)
 
 
+class Smooth:
+    """Coloured noise on every action component: AR(1), whose memory is drawn anew for each episode.
+
+    It needs to know nothing but the number of components, so it can act in any environment.
+    """
+
+    name = "smooth"
+
+    def __init__(self, memory: tuple[float, float] = (0.5, 0.95), spread: float = 0.7) -> None:
+        self.range, self.spread = memory, spread
+
+    def reset(self, rng: Rng) -> None:
+        """Choose how slowly the actions of this episode change."""
+        self._memory = rng.uniform(*self.range)
+        self._last: NDArray[np.float64] | None = None
+
+    def __call__(self, env: Any, rng: Rng) -> Action:
+        """Return the next value of the noise."""
+        fresh = rng.normal(0.0, self.spread, env.action_space.shape[0])
+        kept = self._memory
+        self._last = fresh if self._last is None else kept * self._last + (1 - kept**2) ** 0.5 * fresh
+        return np.clip(self._last, -1.0, 1.0).astype(np.float32)
+
+
 class Mixed:
     """The default recipe: waypoints in 85 % of the episodes, noise in the others."""
 
@@ -152,7 +177,13 @@ class Mixed:
         return self._current(env, rng)
 
 
-POLICIES: dict[str, Callable[[], Policy]] = {"mixed": Mixed, "waypoints": Waypoints, "noise": Noise, "bair": Bair}
+POLICIES: dict[str, Callable[[], Policy]] = {
+    "mixed": Mixed,
+    "waypoints": Waypoints,
+    "noise": Noise,
+    "bair": Bair,
+    "smooth": Smooth,
+}
 NAMES = tuple(POLICIES)
 
 
@@ -165,23 +196,26 @@ def make(name: str) -> Policy:
     return POLICIES[name]()
 
 
-def rollout_episode(env: PushEnv, policy: Policy, seed: int, index: int, length: int = 30) -> dict[str, Any]:
+def rollout_episode(
+    env: gymnasium.Env[Any, Any], policy: Policy, seed: int, index: int, length: int = 30
+) -> dict[str, Any]:
     """Run episode `index` of data set `seed`; it depends on nothing else, so not on who runs it.
 
-    Returns frames (T+1, Y, X, 3) uint8, actions (T, 4), hand (T+1, 3) and object_xy (T+1, O, 2) float32 in m, and the
-    name of the policy.
+    Returns frames (T+1, Y, X, 3) uint8, actions (T, A), hand (T+1, 3) and object_xy (T+1, O, 2) float32 in m, and the
+    name of the policy. Without a hand, hand is (T+1, 0); without known objects, O is 0.
     """
     rng = np.random.default_rng([seed, index])
     observation, info = env.reset(seed=int(rng.integers(2**63)))
     policy.reset(rng)
-    frames, hand, objects = [observation["image"]], [observation["hand"]], [info["object_xy"]]
-    actions = []
+    nowhere, none = np.zeros(0), np.zeros((0, 2))
+    frames, hand = [observation["image"]], [observation.get("hand", nowhere)]
+    objects, actions = [info.get("object_xy", none)], []
     for _ in range(length):
         actions.append(policy(env, rng))
         observation, _, _, _, info = env.step(actions[-1])
         frames.append(observation["image"])
-        hand.append(observation["hand"])
-        objects.append(info["object_xy"])
+        hand.append(observation.get("hand", nowhere))
+        objects.append(info.get("object_xy", none))
     return {
         "frames": np.stack(frames),
         "actions": np.stack(actions),

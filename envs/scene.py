@@ -25,7 +25,8 @@ BIN_HALF = 0.20  # m, interior
 FINGER_RADIUS = 0.020  # m
 
 # Everything but the objects is exactly grey, so that colour alone says what can be moved.
-FLOOR_GREY, WALL_GREY, HAND_GREY, ARM_GREY = 0.80, 0.50, 0.13, 0.30
+FLOOR_GREY, WALL_GREY, HAND_GREY, ARM_GREY, ROOF_GREY = 0.80, 0.50, 0.13, 0.30, 0.62
+ROOF_HEIGHT = 0.08  # m, above the fingertip's 6.5 cm, so that the hand passes beneath
 LIGHT_DIRECTION = (0.25, -0.35, 0.90)  # towards the light
 AMBIENT, DIFFUSE = 0.42, 0.58
 
@@ -48,6 +49,7 @@ class PushConfig:
     wind: float = 0.0
     hand: str = "finger"
     blob: float = 0.0
+    roof: float | None = None  # width (m, along x) of a strip across the bin that hides what is beneath
     camera: Camera = STEEP
     image_size: int = 64
     render: str = "ray"
@@ -69,6 +71,10 @@ class PushConfig:
             raise ValueError(f"render must be 'ray' or 'gl'; got {self.render!r}")
         if not 1 <= self.num_objects <= 6:
             raise ValueError(f"num_objects must be 1 to 6; got {self.num_objects}")
+        if self.roof is not None and not 0 < self.roof < 2 * BIN_HALF:
+            raise ValueError(f"roof must be between 0 and {2 * BIN_HALF} m wide, or null for none; got {self.roof}")
+        if self.roof is not None and self.hand != "finger":
+            raise ValueError("a roof is too low for the gripper and its arm; it needs hand='finger'")
 
     @property
     def step_seconds(self) -> float:
@@ -106,6 +112,15 @@ PRESETS = {
 }
 PRESETS["push_slip"] = replace(PRESETS["push"], name="push_slip", density=(150.0, 600.0), friction=(0.18, 1.08))
 PRESETS["push_wind"] = replace(PRESETS["push"], name="push_wind", wind=0.1)
+PRESETS["push_occluded"] = replace(PRESETS["push"], name="push_occluded", roof=0.12)
+PRESETS["push_clutter"] = replace(
+    PRESETS["push"],
+    name="push_clutter",
+    num_objects=5,
+    shapes=("box", "cylinder", "ellipsoid"),
+    half_size=(0.020, 0.026),
+    hue=(0.0, 1.0),
+)
 
 
 def sample_parameters(config: PushConfig, rng: np.random.Generator) -> Floats:
@@ -158,7 +173,7 @@ def mjcf(config: PushConfig, parameters: Floats) -> str:
     {_camera(config.camera)}
     <light directional="true" dir="{_text(-np.array(LIGHT_DIRECTION))}" ambient="0 0 0" specular="0 0 0"
            diffuse="{DIFFUSE} {DIFFUSE} {DIFFUSE}" castshadow="false"/>
-{_bin()}
+{_bin()}{_roof(config)}
 {_gripper() if config.hand == "gripper" else _finger()}
 {objects}
   </worldbody>
@@ -181,6 +196,17 @@ def _bin() -> str:
         for name, (x, y, sx, sy) in sides.items()
     )
     return f'    <geom name="floor" type="plane" size="2 2 1" {_grey(FLOOR_GREY)} group="{STATIC}"/>\n{walls}'
+
+
+def _roof(config: PushConfig) -> str:
+    """A strip that lies across the bin over its middle; it is only seen, for nothing can reach it."""
+    if config.roof is None:
+        return ""
+    size = f"{config.roof / 2!r} {BIN_HALF + 0.024!r} 0.004"
+    return (
+        f'\n    <geom name="roof" type="box" pos="0 0 {ROOF_HEIGHT}" size="{size}" {_grey(ROOF_GREY)}'
+        f' group="{STATIC}" contype="0" conaffinity="0"/>'
+    )
 
 
 def _finger() -> str:

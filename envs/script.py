@@ -35,20 +35,21 @@ class ScriptedPush:
             if np.hypot(*(start - hand)) < REACHED:
                 self.behind = True
             else:
-                return self._towards(start if self._can_lift else self._detour(hand, centre, start), lift=1.0)
+                return self._towards(start if self._can_lift else self._detour(hand, start), lift=1.0)
         self.done = distance < 0.01 or float((hand - centre) @ heading) > 0
         # Aim through the object, a little to the side on which it is drifting away from the line to the goal.
         contact = centre - heading * self._reach
         side = (hand - centre) - heading * float((hand - centre) @ heading)
         return self._towards(contact + heading * min(distance, 0.045) - 0.5 * side, lift=-1.0)
 
-    def _detour(self, hand: Floats, centre: Floats, start: Floats) -> Floats:
-        """Return a point on the way from `hand` to `start` that keeps clear of the object."""
-        way = start - hand
-        along = float(np.clip((centre - hand) @ way / max(float(way @ way), 1e-12), 0.0, 1.0))
-        nearest = hand + along * way - centre
-        if np.hypot(*nearest) >= self._keep_out - 0.004:
+    def _detour(self, hand: Floats, start: Floats) -> Floats:
+        """Return a point on the way from `hand` to `start` that keeps clear of the first object in the way."""
+        objects, way = self.env.object_xy, start - hand
+        along = np.clip((objects - hand) @ way / max(float(way @ way), 1e-12), 0.0, 1.0)
+        blocking = np.hypot(*(hand + along[:, None] * way - objects).T) < self._keep_out - 0.004
+        if not blocking.any():
             return start
+        centre = objects[np.where(blocking, along, np.inf).argmin()]
         radial = hand - centre
         radial = radial / max(float(np.hypot(*radial)), 1e-9)
         tangent = np.array([-radial[1], radial[0]])

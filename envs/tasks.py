@@ -3,6 +3,10 @@
 Never teleported: each goal state lies on a trajectory, whose actions are stored with it. States are stored rather than
 seeds because another MuJoCo version simulates the same seed differently.
 
+What an environment draws after the start (wind) comes from `seed_of(start_state)`, both when the goal is
+made and when the task is run: every planner meets the same gusts at the same step of the same task, and the stored
+actions lead to the goal. No planner sees the seed: a state says nothing about gusts to come.
+
     python -m envs.tasks push benchmark --out push_benchmark.npz
 """
 
@@ -18,6 +22,7 @@ from numpy.typing import NDArray
 
 import envs
 from envs import scene
+from envs.demands import IN_SIGHT, demands, share_in_sight
 from envs.policies import Rng
 from envs.push import PushEnv
 from envs.script import ScriptedPush
@@ -26,7 +31,7 @@ FOLDER = Path(__file__).parent / "task_sets"
 # How many tasks a set has and the seed of its random stream. Data sets draw from [seed, index] with seed < 2**31, so
 # neither set can share a start with training data.
 SPLITS = {"benchmark": (200, 2**31 + 11), "dev": (50, 2**31 + 22)}
-MIN_MOVED, MAX_MOVED, MAX_OTHER_MOVED, WALL_GAP = 0.10, 0.20, 0.01, 0.04  # m
+WALL_GAP = 0.04  # m
 MAX_ACTIONS = 30
 
 
@@ -53,11 +58,21 @@ class TaskSet:
     def __len__(self) -> int:
         return len(self.target)
 
+    @property
+    def seeds(self) -> list[int]:
+        """What to reset the environment of each task with, for the chance it meets on the way."""
+        return [seed_of(state) for state in self.start_state]
+
     def select(self, tasks: range) -> "TaskSet":
         """The chosen tasks; the SHA-256 stays that of the whole file."""
         chosen = np.array(tasks, dtype=np.int64)
         arrays = {key: value[chosen] for key, value in vars(self).items() if isinstance(value, np.ndarray)}
         return replace(self, **arrays)  # type: ignore[arg-type]
+
+
+def seed_of(start_state: NDArray[np.float64]) -> int:
+    """Return the seed of what chance adds to a task that starts in this state (S,): 63 bits of the state's SHA-256."""
+    return int.from_bytes(hashlib.sha256(start_state.tobytes()).digest()[:8], "little") >> 1
 
 
 def load(name: str, split: str) -> TaskSet:
@@ -121,25 +136,33 @@ def generate(name: str, split: str, num: int | None = None) -> TaskSet:
 
 def _attempt(env: PushEnv, rng: Rng) -> dict[str, Any] | None:
     """Push a random object to a random point; return the task, or None if the outcome is no good task."""
+    wanted = demands(env.config.name)
     observation, info = env.reset(seed=int(rng.integers(2**63)))
     start_state, start_xy = env.get_state(), info["object_xy"]
-    target = int(rng.integers(env.num_objects))
-    angle, distance = rng.uniform(-np.pi, np.pi), rng.uniform(MIN_MOVED, MAX_MOVED)
-    aim = start_xy[target] + distance * np.array([np.cos(angle), np.sin(angle)])
-    if np.abs(aim).max() > _limit(env):
+    for _ in range(wanted.draws):
+        target = int(rng.integers(env.num_objects))
+        angle, distance = rng.uniform(-np.pi, np.pi), rng.uniform(*wanted.moved)
+        aim = start_xy[target] + distance * np.array([np.cos(angle), np.sin(angle)])
+        if np.abs(aim).max() <= _limit(env) and wanted.ask(env.config, env.hand_xyz[:2], start_xy, target, aim):
+            break
+    else:
         return None
+    env.reset(seed=seed_of(start_state), options={"state": start_state})
     push = ScriptedPush(env, target, aim)
     actions: list[NDArray[np.float32]] = []
+    states = [start_state]
     while len(actions) < MAX_ACTIONS:
         action = push()
         if push.done:
             break
         actions.append(action)
         goal_image = env.step(action)[0]["image"]
+        states.append(env.get_state())
     moved = np.hypot(*(env.object_xy - start_xy).T)
-    if not MIN_MOVED <= moved[target] <= MAX_MOVED or np.delete(moved, target).max(initial=0.0) > MAX_OTHER_MOVED:
+    least, most = wanted.moved
+    if not least <= moved[target] <= most or np.delete(moved, target).max(initial=0.0) > wanted.others_moved:
         return None
-    if np.abs(env.object_xy).max() > _limit(env):
+    if np.abs(env.object_xy).max() > _limit(env) or not _hidden_on_the_way(env, states, wanted.hidden):
         return None
     return {
         "start_state": start_state,
@@ -153,6 +176,14 @@ def _attempt(env: PushEnv, rng: Rng) -> dict[str, Any] | None:
         "goal_xy": env.object_xy,
         "target": np.int32(target),
     }
+
+
+def _hidden_on_the_way(env: PushEnv, states: list[NDArray[np.float64]], frames: int) -> bool:
+    """Return whether the object is in sight at both ends and out of all sight in so many frames between them."""
+    if frames == 0:
+        return True
+    share = share_in_sight(env.config, np.stack(states))
+    return bool(min(share[0], share[-1]) >= IN_SIGHT and (share == 0).sum() >= frames)
 
 
 def _limit(env: PushEnv) -> float:

@@ -1,32 +1,46 @@
 """Search over action sequences. torch only: no world, no model.
 
-To add a planner: subclass `SearchPlanner` (what it proposes, how it refits) and `PlannerConfig`, and name both below.
+To add a planner: subclass `SamplingPlanner` (what it proposes, how it refits; or `SearchPlanner`, if it draws no plans
+around a nominal one) and its config, and name both below.
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 
-from planners.base import Belief, Plan, Planner, Score, Trace
+from planners.base import Belief, Plan, Planner, Score, Scored, Trace
 from planners.baselines import RandomConfig, RandomPlanner, ZeroConfig, ZeroPlanner
 from planners.cem import CEM, CEMConfig
+from planners.gradient import GradientConfig, GradientPlanner
 from planners.icem import Icem, IcemConfig
+from planners.mppi import MPPI, MPPIConfig
+from planners.sampling import GaussianConfig, SamplingConfig
 from planners.search import PlannerConfig, SearchPlanner
+from planners.shooting import Shooting, ShootingConfig
 
 __all__ = [
     "CEM",
+    "MPPI",
     "NAMES",
     "Belief",
     "CEMConfig",
+    "GaussianConfig",
+    "GradientConfig",
+    "GradientPlanner",
     "Icem",
     "IcemConfig",
+    "MPPIConfig",
     "Plan",
     "Planner",
     "PlannerConfig",
     "RandomConfig",
     "RandomPlanner",
+    "SamplingConfig",
     "Score",
+    "Scored",
     "SearchPlanner",
+    "Shooting",
+    "ShootingConfig",
     "Trace",
     "ZeroConfig",
     "ZeroPlanner",
@@ -37,6 +51,9 @@ __all__ = [
 _CONFIGS: dict[str, type[PlannerConfig]] = {
     "icem": IcemConfig,
     "cem": CEMConfig,
+    "mppi": MPPIConfig,
+    "shooting": ShootingConfig,
+    "gradient": GradientConfig,
     "random": RandomConfig,
     "zero": ZeroConfig,
 }
@@ -59,6 +76,12 @@ def build(config: PlannerConfig) -> Planner:
             return Icem(config)
         case CEMConfig():
             return CEM(config)
+        case MPPIConfig():
+            return MPPI(config)
+        case ShootingConfig():
+            return Shooting(config)
+        case GradientConfig():
+            return GradientPlanner(config)
         case RandomConfig():
             return RandomPlanner(config)
         case ZeroConfig():

@@ -1,12 +1,13 @@
 """What every planner shares: plans go in, costs come out, a belief is handed from one plan to the next.
 
-E problem (episode planned for), N candidate plan, K kept elite, T step, A action, J iteration. Actions lie in [-1, 1].
+E problem (episode planned for), N candidate plan, K kept elite, T step, A action, J call to the score.
+Actions lie in [-1, 1].
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -39,14 +40,55 @@ class Belief:
             initial_std=self.initial_std,
         )
 
+    def forget(self, problems: Tensor) -> Belief:
+        """A cold start for the problems marked in the mask (E,): zero mean, initial std, zero actions for elites."""
+        cold = problems[:, None, None]
+        return replace(
+            self,
+            mean=torch.where(cold, 0.0, self.mean),
+            std=torch.where(cold, self.initial_std, self.std),
+            elites=torch.where(cold[..., None], 0.0, self.elites),
+        )
+
+    def take(self, problems: Tensor) -> Belief:
+        """The belief about the problems with these indices."""
+        return replace(self, mean=self.mean[problems], std=self.std[problems], elites=self.elites[problems])
+
+    def put(self, problems: Tensor, belief: Belief) -> Belief:
+        """The same with `belief` about the problems with these indices; it must have as many elites."""
+        return replace(
+            self,
+            mean=self.mean.index_copy(0, problems, belief.mean),
+            std=self.std.index_copy(0, problems, belief.std),
+            elites=self.elites.index_copy(0, problems, belief.elites),
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Plans and what they cost, after calling the score once or more often."""
+
+    plans: Tensor  # (E, N, T, A)
+    costs: Tensor  # (E, N), inf where rejected
+    calls: tuple[Tensor, ...]  # the costs (E, N) of each call; N may differ from call to call
+
 
 @dataclass(frozen=True)
 class Trace:
-    """What one call to `plan` saw, per iteration; tensors stay on the planning device."""
+    """What one call to `plan` saw, in each of its J calls to the score; tensors stay on the planning device."""
 
     best: Tensor  # (J, E), lowest cost; inf where every plan was rejected
     mean: Tensor  # (J, E), over the plans that were not rejected; inf where there was none
     rejected: Tensor  # (J, E) int64, number of plans with a non-finite cost
+
+    @classmethod
+    def of(cls, calls: Sequence[Tensor]) -> Trace:
+        """The trace of J calls that answered costs (E, N), inf where rejected; N may differ."""
+        return cls(
+            best=torch.stack([costs.amin(dim=1) for costs in calls]),
+            mean=torch.stack([mean_accepted(costs) for costs in calls]),
+            rejected=torch.stack([costs.isinf().sum(dim=1) for costs in calls]),
+        )
 
 
 @dataclass(frozen=True)
@@ -69,6 +111,10 @@ class Planner(Protocol):
     @property
     def action_dim(self) -> int:
         """A, the number of components of an action."""
+
+    @property
+    def needs_gradients(self) -> bool:
+        """Whether `plan` differentiates the score: then it must not run in inference mode."""
 
     def initial_belief(self, num_problems: int, device: torch.device | str) -> Belief:
         """A cold start: zero mean, initial std, no elites."""

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from planners.base import Belief, cheapest, clip, mean_accepted
 from planners.cem import CEM, CEMConfig
-from planners.noise import power_law
 from planners.search import require
 
 EXECUTE = ("best", "mean")
@@ -23,7 +22,7 @@ EXECUTE = ("best", "mean")
 class IcemConfig(CEMConfig):
     """Settings of iCEM. Execute the mean wherever each plan is scored under noise of its own, else luck wins."""
 
-    noise_beta: float = 2.0  # power of 1/frequency; 0 is white
+    noise_beta: float = 2.0  # about a random walk's; 0 is white
     keep_elites: float = 0.3  # share of the elites scored again in the next iteration; 0 keeps none
     shift_elites: bool = True  # let kept elites survive into the next call, moved on by Belief.shift
     add_mean: bool = True  # the mean itself is a candidate in the last iteration
@@ -31,7 +30,6 @@ class IcemConfig(CEMConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.noise_beta >= 0, f"noise_beta must be at least 0, got {self.noise_beta}")
         require(0 <= self.keep_elites <= 1, f"keep_elites must be in [0, 1], got {self.keep_elites}")
         require(self.execute in EXECUTE, f"execute must be one of {', '.join(EXECUTE)}; got {self.execute!r}")
         fixed = self.num_kept + self.add_mean
@@ -66,10 +64,6 @@ class Icem(CEM):
             fixed.append(belief.mean[:, None])
         fresh = self.config.samples - sum(plans.shape[1] for plans in fixed)
         return torch.cat([*fixed, self.sample(belief, fresh, rng)], dim=1)
-
-    def noise(self, shape: tuple[int, ...], rng: torch.Generator, dtype: torch.dtype) -> Tensor:
-        """Unit-variance noise of `shape` (E, count, T, A), correlated along T."""
-        return power_law(shape, self.config.noise_beta, rng=rng, dtype=dtype)
 
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
         """Refit as CEM does, and keep the best elites; the mean stands in for an elite that was rejected."""

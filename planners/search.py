@@ -1,4 +1,4 @@
-"""The loop every sampling planner runs: propose plans, score them once, refit the belief. No algorithm of its own."""
+"""The loop every planner runs: propose plans, score them, refit the belief. No algorithm of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from planners.base import Belief, Plan, Score, Trace, cheapest, clip, evaluate, mean_accepted
+from planners.base import Belief, Plan, Score, Scored, Trace, cheapest, clip, evaluate
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,27 @@ class PlannerConfig:
         require(self.action_dim >= 1, f"action_dim must be at least 1, got {self.action_dim}")
         require(self.horizon >= 1, f"horizon must be at least 1, got {self.horizon}")
 
+    @property
+    def needs_gradients(self) -> bool:
+        """Whether the planner differentiates the score."""
+        return False
+
 
 class SearchPlanner(ABC):
     """A planner is what it proposes and how it learns from the costs; the rest is here.
 
     The score is called exactly once per iteration, always with the same shape (E, N, T, A), so that a model behind it
-    can be compiled or captured once. Nothing here reads a tensor on the host, so the device never waits.
+    can be compiled or captured once; only a planner that descends gradients calls it more often, each time with one of
+    at most two shapes. Nothing here reads a tensor on the host, so the device never waits.
     """
 
     iterations = 1
+    warm_start = True
 
     def __init__(self, config: PlannerConfig, initial_std: tuple[float, ...]) -> None:
         self.horizon = config.horizon
         self.action_dim = config.action_dim
+        self.needs_gradients = config.needs_gradients
         self.initial_std = initial_std  # one per action component
 
     @abstractmethod
@@ -44,6 +52,11 @@ class SearchPlanner(ABC):
     @abstractmethod
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
         """The belief after `plans` (E, N, T, A) were found to cost `costs` (E, N), inf where rejected."""
+
+    def assess(self, score: Score, belief: Belief, plans: Tensor, iteration: int) -> Scored:
+        """Score `plans` (E, N, T, A), which may be improved on the way."""
+        costs = evaluate(score, plans)
+        return Scored(plans, costs, (costs,))
 
     def choose(self, belief: Belief, plans: Tensor, costs: Tensor) -> tuple[Tensor, Tensor]:
         """What to execute, (E, T, A), and its cost, (E,): the cheapest of the last plans, else the belief's mean."""
@@ -68,21 +81,24 @@ class SearchPlanner(ABC):
 
         Raises ValueError for a belief of another horizon or action size, or costs of another shape than (E, N).
         """
-        belief = self.initial_belief(1, rng.device) if belief is None else self._checked(belief)
-        traced = []
+        belief = self._start(belief, rng.device)
+        calls: list[Tensor] = []
         for iteration in range(self.iterations):
-            plans = clip(self.propose(belief, iteration, rng))
-            costs = evaluate(score, plans)
-            traced.append((costs.amin(dim=1), mean_accepted(costs), costs.isinf().sum(dim=1)))
-            belief = self.refit(belief, plans, costs)
-        actions, cost = self.choose(belief, plans, costs)
-        return Plan(actions, cost, belief, Trace(*(torch.stack(rows) for rows in zip(*traced, strict=True))))
+            proposed = clip(self.propose(belief, iteration, rng))
+            scored = self.assess(score, belief, proposed, iteration)
+            belief = self.refit(belief, scored.plans, scored.costs)
+            calls += scored.calls
+        actions, cost = self.choose(belief, scored.plans, scored.costs)
+        return Plan(actions, cost, belief, Trace.of(calls))
 
-    def _checked(self, belief: Belief) -> Belief:
+    def _start(self, belief: Belief | None, device: torch.device) -> Belief:
+        """The belief to search from: cold if there is none, or if the planner starts cold every time."""
+        if belief is None:
+            return self.initial_belief(1, device)
         expected = (self.horizon, self.action_dim)
         if belief.mean.shape[1:] != expected:
             raise ValueError(f"belief must be over (T, A) = {expected}, got {tuple(belief.mean.shape[1:])}")
-        return belief
+        return belief if self.warm_start else self.initial_belief(len(belief.mean), device)
 
 
 def require(condition: bool, message: str) -> None:

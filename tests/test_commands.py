@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from vfplan.collect import main as collect
 from vfplan.evaluate import main as evaluate
@@ -116,6 +117,20 @@ def test_a_run_of_other_settings_is_not_resumed(store, run, capsys):
     assert "holds a run with learning=" in message
 
 
+def test_training_can_start_from_a_checkpoint(store, run, tmp_path):
+    begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
+    train([*begun, *TINY, "learning.steps=1", "learning.learning_rate=1e-12"])
+    before, after = (load_checkpoint(folder / "checkpoint").model.state_dict() for folder in (run, tmp_path / "run"))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value)
+
+
+def test_training_does_not_start_from_another_model(store, run, tmp_path, capsys):
+    begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
+    message = refused(capsys, train, [*begun, *TINY, "model.flow_width=6"])
+    assert "model.flow_width=4; this run needs 6" in message and not (tmp_path / "run").exists()
+
+
 @pytest.fixture(scope="module")
 def evaluated(store, run, tmp_path_factory):
     """The folder of an evaluation on the training store, and what was printed."""
@@ -188,6 +203,23 @@ def test_planning_twice_gives_the_same_result(run, tmp_path):
     assert rows[0] == rows[1]
 
 
+@pytest.mark.parametrize(
+    "planner",
+    [
+        ["planner=mppi", "planner.iterations=1"],
+        ["planner=shooting", "planner.iterations=1"],
+        ["planner=gradient", "planner.steps=1"],
+        ["planner=cem", "planner.iterations=1", "planner.elites=2", "planner.refine_steps=1", "planner.refine_plans=2"],
+    ],
+    ids=lambda planner: planner[0],
+)
+def test_every_planner_plans_with_a_learned_model(planner, run, tmp_path):
+    given = [f"checkpoint={run / 'checkpoint'}", "planner.samples=4", "planner.horizon=3", "control.steps=2"]
+    plan([*planner, *given, "num_tasks=1", "gif=false", "control.replan_every=1", f"run_dir={tmp_path / 'out'}"])
+    report = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert len(report["tasks"]) == 1
+
+
 @pytest.mark.parametrize("planner", ["random", "zero"])
 def test_baselines_run_through_the_same_command(planner, tmp_path):
     plan([f"planner={planner}", "model=oracle", "num_tasks=2", "gif=false", f"run_dir={tmp_path / 'out'}"])
@@ -207,7 +239,7 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
     ("arguments", "words"),
     [
         (["env=pusch"], ["env 'pusch'", "did you mean 'push'", "push_bair"]),
-        (["planner=icm"], ["planner 'icm'", "did you mean 'icem'", "random, zero"]),
+        (["planner=icm"], ["planner 'icm'", "did you mean 'icem'", "mppi, random, shooting, zero"]),
         (["model=dreamer"], ["model", "dreamer", "oracle"]),
         (["cost=pixle"], ["did you mean 'pixel'"]),
         (["planner.horizon=-1"], ["horizon must be at least 1, got -1"]),
@@ -218,7 +250,8 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
         (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
         (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),
         (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
-        (["env=push_slip", "model=oracle"], ["no task set push_slip_benchmark", "push_benchmark"]),
+        (["model=oracle", "planner=gradient"], ["model=oracle has no gradients", "expected model=videoflow"]),
+        (["model=oracle", "planner.refine_steps=2"], ["model=oracle has no gradients", "planner.refine_steps above 0"]),
         (["scoring.downscale=3"], ["downscale", "3"]),
     ],
 )

@@ -194,6 +194,15 @@ def test_help_shows_sentence_groups_keys_values_and_comments(toy, seen, capsys):
     assert seen == []
 
 
+@pytest.mark.parametrize(("planner", "comment"), [("icem", "plans per iteration"), ("aim", "all at once")])
+def test_help_explains_a_key_as_the_chosen_option_does(toy, capsys, planner, comment):
+    (vfplan.config.CONFIG_FOLDER / "planner" / "aim.yaml").write_text("name: aim\nsamples: 3  # all at once\nbeta: 1.0")
+    dataclasses.replace(toy, sections={"planner": lambda: {"icem": Icem, "aim": Icem}})(
+        [f"planner={planner}", "--help"]
+    )
+    assert any("planner.samples" in line and comment in line for line in capsys.readouterr().out.splitlines())
+
+
 def test_cfg_job_prints_the_configuration(toy, seen, capsys):
     toy(["--cfg", "job", "horizon=4"])
     assert "horizon: 4\n" in capsys.readouterr().out

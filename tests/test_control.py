@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from vfplan.scoring import Scorer, ScoringConfig
 
 import planners
 from vfplan.control import ControlConfig, Controller, Problem, run_episodes
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
+from vfplan.scoring import Scorer, ScoringConfig
 
 SIZE = 16
 
@@ -120,6 +120,14 @@ def test_control_brings_every_blob_to_its_goal_and_stays():
     trajectory = run_episodes(problem(), controller())
     for infos, goal in zip(trajectory.infos, GOALS, strict=True):
         assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0  # half the width of the blob
+
+
+def test_gradients_through_model_and_cost_bring_every_blob_to_its_goal():
+    """Two starts only, and none of their actions is drawn near the right one."""
+    planner = planners.build(planners.GradientConfig(horizon=4, samples=2, steps=8, step_size=0.2, init_std=0.01))
+    trajectory = run_episodes(problem(), controller(planner=planner))
+    for infos, goal in zip(trajectory.infos, GOALS, strict=True):
+        assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0
 
 
 def test_shapes_of_what_happened():

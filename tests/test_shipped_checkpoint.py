@@ -5,10 +5,17 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
+from envs import tasks
 from envs.push import PushEnv
+from vfplan.costs import Goal, GoalImage, GoalImageConfig
+from vfplan.imagination import area_average
+from vfplan.models.base import Context
 from vfplan.models.checkpoint import SHIPPED, load_checkpoint, shipped_checkpoint
+from vfplan.pixels import unit_from_frames
 from vfplan.plan import main as plan
+from vfplan.scoring import Scorer, ScoringConfig
 
 ENVIRONMENTS = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
 
@@ -36,6 +43,33 @@ def test_it_was_trained_on_the_frames_that_the_environment_draws_today(env):
     trained, today = load_checkpoint(shipped_checkpoint(env)).environment, PushEnv().description()
     for key in ("name", "image_size", "renderer", "action_scale", "camera", "floor_to_pixel"):
         assert trained[key] == today[key], key
+
+
+def test_gradients_of_the_cost_reach_the_actions_through_all_choices_of_the_model():
+    """At temperature 0 every latent copies or changes, all or nothing; the slope in between is that of the cost."""
+    model = load_checkpoint(shipped_checkpoint("push")).model
+    part = tasks.load("push", "dev").select(range(2))
+    environment = PushEnv()
+    seen = [environment.reset(seed=0, options={"state": state})[0]["image"] for state in part.start_state]
+    frames = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)
+    goal = unit_from_frames(torch.from_numpy(part.goal_image_without_hand).permute(0, 3, 1, 2))
+    with torch.no_grad():
+        state = model.encode(Context(frames[:, None].expand(-1, 3, -1, -1, -1), torch.zeros(2, 2, 4)))
+    scorer = Scorer(model, GoalImage(GoalImageConfig()), ScoringConfig())
+    rng = torch.Generator().manual_seed(0)
+    score = scorer.score(state, Goal(area_average(goal, 4)), rng)
+    # Pushes in all directions, each the same for eight steps.
+    plans = torch.zeros(2, 8, 8, 4)
+    angle = torch.arange(8) * (torch.pi / 4)
+    plans[..., 0], plans[..., 1] = 0.6 * angle.cos()[:, None], 0.6 * angle.sin()[:, None]
+    plans.requires_grad_()
+    (slope,) = torch.autograd.grad(score(plans).sum(), plans)
+    with torch.no_grad():
+        towards = slope / slope.flatten(2).norm(dim=2)[..., None, None]
+        measured = (score(plans + 0.02 * towards) - score(plans - 0.02 * towards)) / 0.04
+    predicted = slope.flatten(2).norm(dim=2)
+    assert torch.corrcoef(torch.stack([measured.flatten(), predicted.flatten()]))[0, 1] > 0.9
+    assert (measured > 0).float().mean() > 0.9
 
 
 def test_it_solves_the_tasks_that_its_card_says(tmp_path):

@@ -1,13 +1,16 @@
-"""Closed-loop evaluation of a planner and a world model on a task set: what the command `plan` runs."""
+"""A planner and a world model on a task set, group by group: what `plan` and `benchmark` have in common.
+
+E problem (episode). Tasks are run in lockstep groups that depend on their place in the set alone, and the noise of a
+group on the seed and its first task: a group gives the same actions whatever else runs before, beside or after it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from tqdm import tqdm
 
 import planners
 from envs import tasks as task_sets
@@ -15,115 +18,147 @@ from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.tasks import TaskSet
 from vfplan import costs
-from vfplan.control import Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.conformal import Calibration, read_calibration
+from vfplan.control import ControlConfig, Controller, Problem, Proprioception, Trajectory, run_episodes
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
-from vfplan.models.base import WorldModel
-from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
+from vfplan.models.base import MonitorableModel, WorldModel
+from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint
+from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
-from vfplan.models.precision import network_dtype
-from vfplan.results import TaskResult, summary, summary_lines, task_results
-from vfplan.rundir import RunDir
-from vfplan.scoring import Scorer
-from vfplan.video import grid, write_gif
+from vfplan.models.precision import Precision, network_dtype
+from vfplan.scoring import Scorer, ScoringConfig
+from vfplan.surprise import Monitor
 
 if TYPE_CHECKING:
+    from vfplan.audit import AuditConfig
     from vfplan.plan import PlanConfig
 
 
-def run(config: PlanConfig) -> None:
-    """Run the tasks, print a line per task and a summary, write the run folder."""
-    device = resolve_device(config.device)
-    folder = RunDir(config.run_dir, config)
-    tasks, description = _tasks(config), _described(config.env)
-    model, sha256 = _model(config, description, device)
-    _check_scale(model, config.scoring.downscale, config.env.image_size)
-    scorer = Scorer(model, costs.build_cost(config.cost), config.scoring)
-    proprioception = Proprioception.from_description(description)
-    results: list[TaskResult] = []
-    clips: list[tuple[TaskSet, Trajectory]] = []
-    with tqdm(total=len(tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
-        for first in range(0, len(tasks), config.lockstep):
-            part = tasks.select(range(first, min(first + config.lockstep, len(tasks))))
-            rng = torch.Generator(device).manual_seed(config.seed + first)
-            controller = Controller(model, planners.build(config.planner), scorer, config.control, rng)
-            problem = _problem(part, config, proprioception)
-            trajectory = run_episodes(problem, controller, imagine=config.gif and not clips, progress=bar.update)
-            results += task_results(part, trajectory, first=first)
-            if config.gif and not clips:
-                clips.append((part, trajectory))
-            for result in results[first:]:
-                bar.write(result.line())
-    report = summary(results, checkpoint_sha256=sha256, tasks_sha256=tasks.sha256, model=config.model)
-    folder.write_json("results.json", report)
-    print("\n".join(summary_lines(report)))
-    for part, trajectory in clips:
-        _write_clip(folder.file("episodes.gif"), part, trajectory, config)
-    written = ["results.json", "config.json"] + (["episodes.gif"] if clips else [])
-    print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
-    print(f"next: python -m vfplan.plan env={config.env.name} num_tasks=0 model=oracle  # the simulator as the model")
+class ClosedLoop:
+    """The settings of `vfplan.plan` or `audit`, loaded and checked.
+
+    Raises:
+        UserError: for tasks or a checkpoint that do not fit.
+    """
+
+    def __init__(self, config: PlanConfig | AuditConfig) -> None:
+        self.config = config
+        self.device = resolve_device(config.device)
+        self.tasks = load_tasks(config.env, config.tasks, config.num_tasks)
+        self.model: WorldModel
+        self.checkpoint_sha256: str | None
+        if config.model == "oracle":
+            self.model, self.checkpoint_sha256 = SimulatorOracle(config.env, device=self.device), None
+        else:
+            trained = load_trained(config.checkpoint, config.env, config.precision, self.device)
+            self.model, self.checkpoint_sha256 = trained.model, trained.sha256
+        check_scales(self.model, config.scoring, config.env.image_size)
+        self.calibration = _calibration(config.control, config.env, self.checkpoint_sha256)
+        self.proprioception = Proprioception.from_description(describe(config.env))
+
+    def scorer(self, part: TaskSet) -> Scorer:
+        """What judges plans for the tasks of a group."""
+        return Scorer(self.model, costs.build_cost(self.config.cost, latent_space(self.model)), self.config.scoring)
+
+    def goal_images(self, part: TaskSet) -> Any:
+        """The goals (E, Y, X, C) that the planner is shown, uint8."""
+        return part.goal_image if self.config.goal_hand else part.goal_image_without_hand
+
+    def rng(self, group: range) -> torch.Generator:
+        """What the planner draws from for a group."""
+        return torch.Generator(self.device).manual_seed(self.config.seed + group.start)
+
+    def problem(self, group: range) -> Problem:
+        """The tasks of a group, at their starts."""
+        part = self.tasks.select(group)
+        environments, observations = start(self.config.env, part)
+        return Problem(environments, observations, self.goal_images(part), self.proprioception)
+
+    def run(
+        self, group: range, *, imagine: bool = False, progress: Callable[[int], None] = lambda actions: None
+    ) -> Trajectory:
+        """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
+        planner, scorer = planners.build(self.config.planner), self.scorer(self.tasks.select(group))
+        monitor = _monitor(self.model, self.calibration)
+        controller = Controller(self.model, planner, scorer, self.config.control, self.rng(group), monitor)
+        return run_episodes(self.problem(group), controller, imagine=imagine, progress=progress)
 
 
-def _tasks(config: PlanConfig) -> TaskSet:
+def groups(num_tasks: int, lockstep: int) -> list[range]:
+    """Which tasks are run side by side."""
+    return [range(first, min(first + lockstep, num_tasks)) for first in range(0, num_tasks, lockstep)]
+
+
+def load_tasks(env: PushConfig, split: str, count: int) -> TaskSet:
+    """The first `count` (0: all) tasks of an environment's set. Raises UserError where there are not as many."""
     try:
-        tasks = task_sets.load(config.env.name, config.tasks)
+        tasks = task_sets.load(env.name, split)
     except ValueError as error:
         raise UserError(str(error)) from error
-    if config.num_tasks > len(tasks):
-        raise UserError(f"num_tasks={config.num_tasks}, but {config.env.name} {config.tasks} has {len(tasks)} tasks")
-    return tasks.select(range(config.num_tasks or len(tasks)))
+    if count > len(tasks):
+        raise UserError(f"num_tasks={count}, but {env.name} {split} has {len(tasks)} tasks")
+    return tasks.select(range(count or len(tasks)))
 
 
-def _described(env: PushConfig) -> dict[str, Any]:
+def start(env: PushConfig, part: TaskSet) -> tuple[list[PushEnv], list[dict[str, Any]]]:
+    """An environment for each task, in its start state, and what it shows there; the task seeds what is random."""
+    environments = [PushEnv(env) for _ in part.seeds]
+    observations = [
+        environment.reset(seed=seed, options={"state": state})[0]
+        for environment, seed, state in zip(environments, part.seeds, part.start_state, strict=True)
+    ]
+    return environments, observations
+
+
+def describe(env: PushConfig) -> dict[str, Any]:
+    """What a store of this environment would say about it."""
     shell = PushEnv(env)
     description = shell.description()
     shell.close()
     return description
 
 
-def _model(config: PlanConfig, wanted: dict[str, Any], device: torch.device) -> tuple[WorldModel, str | None]:
-    """The world model, checked against the description `wanted` of the environment, and the hash of its weights."""
-    if config.model == "oracle":
-        return SimulatorOracle(config.env, device=device), None
-    folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(config.env.name)
-    checkpoint = load_checkpoint(folder, device)
+def load_trained(folder: str, env: PushConfig, precision: Precision, device: torch.device) -> Checkpoint:
+    """The checkpoint in `folder`, or the one shipped for `env` if that is empty.
+
+    Raises:
+        UserError: if there is none, or it was trained on something else.
+    """
+    path, wanted = Path(folder) if folder else shipped_checkpoint(env.name), describe(env)
+    checkpoint = load_checkpoint(path, device)
     trained = checkpoint.environment
     for key in ("name", "image_size", "renderer", "action_scale"):
         if trained.get(key) != wanted[key]:
             raise UserError(
-                f"checkpoint {folder} was trained on {key}={trained.get(key)}, but env={config.env.name} has "
-                f"{key}={wanted[key]}"
+                f"checkpoint {path} was trained on {key}={trained.get(key)}, but env={env.name} has {key}={wanted[key]}"
             )
-    checkpoint.model.set_compute_dtype(network_dtype(config.precision, device))
-    return checkpoint.model, checkpoint.sha256
+    checkpoint.model.set_compute_dtype(network_dtype(precision, device))
+    return checkpoint
 
 
-def _check_scale(model: WorldModel, downscale: int, image_size: int) -> None:
-    try:
-        model.sample_noise(1, 1, None, downscale=downscale)
-    except ValueError as error:
-        raise UserError(f"scoring.{error}") from error
-    if image_size % downscale:
-        raise UserError(f"scoring.downscale must divide the image size {image_size}; got {downscale}")
+def check_scales(model: WorldModel, scoring: ScoringConfig, image_size: int) -> None:
+    """Raise UserError for a scale at which the model cannot imagine."""
+    for futures in scoring.stages():
+        try:
+            model.sample_noise(1, 1, None, downscale=futures.downscale)
+        except ValueError as error:
+            raise UserError(f"scoring.{error}") from error
+        if image_size % futures.downscale:
+            raise UserError(f"scoring.downscale must divide the image size {image_size}; got {futures.downscale}")
 
 
-def _problem(part: TaskSet, config: PlanConfig, proprioception: Proprioception) -> Problem:
-    environments = [PushEnv(config.env) for _ in range(len(part))]
-    observations = [
-        env.reset(seed=0, options={"state": state})[0]
-        for env, state in zip(environments, part.start_state, strict=True)
-    ]
-    goals = part.goal_image if config.goal_hand else part.goal_image_without_hand
-    return Problem(environments, observations, goals, proprioception)
+def _calibration(control: ControlConfig, env: PushConfig, checkpoint_sha256: str | None) -> Calibration | None:
+    """The calibration that `control.monitor` names, if any. Raises UserError if it was made for something else."""
+    if not control.monitor:
+        return None
+    path = Path(control.monitor)
+    return read_calibration(path, checkpoint_sha256=checkpoint_sha256, env=env.name, steps=control.steps)
 
 
-def _write_clip(path: Path, part: TaskSet, trajectory: Trajectory, config: PlanConfig, *, most: int = 6) -> None:
-    """A GIF with a row per task: the goal, what happened, and what was imagined of the actions chosen."""
-    count = min(most, len(part))
-    goals = part.goal_image if config.goal_hand else part.goal_image_without_hand
-    shown = np.repeat(goals[:count, None], trajectory.frames.shape[1], axis=1)
-    happened = trajectory.frames[:count]
-    assert trajectory.imagined is not None
-    imagined = np.concatenate([happened[:, :1], trajectory.imagined[:count]], axis=1)
-    columns = [("goal", shown), ("happened", happened), ("imagined", imagined)]
-    write_gif(path, grid(columns, scale=3), config.env.step_seconds)
+def _monitor(model: WorldModel, calibration: Calibration | None) -> Monitor | None:
+    """A monitor for one lockstep group; none without a calibration."""
+    if calibration is None:
+        return None
+    assert isinstance(model, MonitorableModel), "a checkpoint with a hash is one"
+    return Monitor(model, calibration.surprise, calibration.threshold)

@@ -15,7 +15,7 @@ from vfplan.errors import UserError
 from vfplan.rundir import RunDir, package_versions
 
 if TYPE_CHECKING:
-    from envs import PushConfig
+    from envs import GymConfig, PushConfig
 
 HELP = """
 Collect episodes of a scripted policy into a store of frames, actions and positions.
@@ -25,6 +25,8 @@ A killed collection goes on when the same command is run again; more episodes= m
   python -m vfplan.collect env=push_bair policy=bair workers=8
   python -m vfplan.collect env.num_objects=2 env.image_size=32 seed=7 out=data/two
   python -m vfplan.collect -m env=push,push_slip episodes=200
+  python -m vfplan.collect env=pusht episodes=2000
+  python -m vfplan.collect env=gym env.id=Pusher-v5 out=data/pusher
 """
 
 
@@ -32,9 +34,9 @@ A killed collection goes on when the same command is run again; more episodes= m
 class CollectConfig(FillConfig):
     """What to collect; the comments in `configs/collect.yaml` say what each key is."""
 
-    env: "PushConfig"
+    env: "PushConfig | GymConfig"
     episodes: int = 1000
-    policy: str = "mixed"
+    policy: str = "auto"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,9 +51,9 @@ class CollectConfig(FillConfig):
 
 def environments() -> dict[str, Any]:
     """The presets that `env=` chooses from."""
-    from envs.scene import PRESETS
+    from envs import CONFIGS
 
-    return dict(PRESETS)
+    return dict(CONFIGS)
 
 
 def collect(config: CollectConfig) -> None:
@@ -63,11 +65,11 @@ def collect(config: CollectConfig) -> None:
 
 def describe(config: CollectConfig) -> StoreMeta:
     """All that decides about the bytes of the store. Raises UserError if the environment or policy cannot be made."""
-    from envs import PushEnv, policies
+    import envs
 
+    policy = _policy(config)
     try:
-        policies.make(config.policy)
-        env = PushEnv(config.env)
+        env = envs.build(config.env)
     except ValueError as error:
         raise UserError(str(error)) from error
     description = {**env.description(), "config": dataclasses.asdict(config.env)}
@@ -79,17 +81,34 @@ def describe(config: CollectConfig) -> StoreMeta:
         shard_episodes=config.shard_episodes,
         length=config.env.length,
         seed=config.seed,
-        policy=config.policy,
+        policy=policy,
         description=description,
-        versions=package_versions(("vfplan", "numpy", "mujoco")),
+        versions=package_versions(("vfplan", "numpy", "gymnasium" if "id" in description else "mujoco")),
     )
+
+
+def _policy(config: CollectConfig) -> str:
+    """The name of the policy that is to act. Raises UserError if there is none such, or it cannot act there."""
+    import envs
+    from envs import policies
+
+    usual = envs.default_policy(config.env)
+    name = usual if config.policy == "auto" else config.policy
+    try:
+        policies.make(name)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if isinstance(config.env, envs.GymConfig) and name != usual:
+        raise UserError(f"policy={name} needs a hand and objects, which env={config.env.name} has not; use {usual}")
+    return name
 
 
 def _episodes(config: CollectConfig, indices: range) -> Iterator[Episode]:
     """The episodes of these numbers, run in a worker process."""
-    from envs import PushEnv, policies
+    import envs
+    from envs import policies
 
-    env, policy = PushEnv(config.env), policies.make(config.policy)
+    env, policy = envs.build(config.env), policies.make(_policy(config))
     try:
         for index in indices:
             yield Episode(**policies.rollout_episode(env, policy, config.seed, index, config.env.length))

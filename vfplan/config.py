@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -104,7 +105,7 @@ class Command(Generic[C]):
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         try:
-            with hydra.initialize_config_dir(**_VERSION, config_dir=str(self._root)):
+            with _no_outer_hydra(), hydra.initialize_config_dir(**_VERSION, config_dir=str(self._root)):
                 return hydra.compose(self.name, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(_flatten(error)) from error
@@ -156,7 +157,10 @@ class Command(Generic[C]):
         lines += ["keys and their values here:"]
         comments = _comments(self._root / f"{self.name}.yaml")
         for group in groups:
-            for option in self._root.joinpath(group).glob("*.yaml"):
+            section = composed.get(group)
+            chosen = section.get("name") if isinstance(section, DictConfig) else None
+            # The chosen option's comments last, for they are the ones that hold.
+            for option in sorted(self._root.joinpath(group).glob("*.yaml"), key=lambda path: path.stem == chosen):
                 comments.update({f"{group}.{key}": text for key, text in _comments(option).items()})
         for key, value in _flat(composed):
             if not isinstance(value, DictConfig):
@@ -267,6 +271,17 @@ def _one_line_errors(full: bool | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+
+
+@contextlib.contextmanager
+def _no_outer_hydra() -> Iterator[None]:
+    """Let one command compose the configuration of another while Hydra runs it; there can be but one Hydra."""
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = outer
 
 
 @contextlib.contextmanager

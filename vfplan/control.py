@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ from torch import Tensor
 
 from planners.base import Belief, Plan, Planner
 from vfplan.costs import Goal
-from vfplan.imagination import area_average
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import frames_from_unit, unit_from_frames
 from vfplan.scoring import Scorer
+from vfplan.surprise import Monitor, Surprise
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class ControlConfig:
     """Actions per episode."""
     replan_every: int = 3
     """Actions executed before planning again."""
+    on_surprise: Literal["ignore", "replan", "stop"] = "ignore"
+    """What an alarm of the monitor does to its episode: nothing, a plan from a cold start at once, or zero actions from
+    then on."""
+    monitor: str = ""
+    """The surprise.json that `vfplan.monitor` wrote; empty for no monitor."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "replan_every"):
@@ -106,26 +111,64 @@ class Trajectory:
     """(R, E) cost of the chosen plan at each of R plannings."""
     plan_seconds: list[float]
     """Wall time of each planning, all E problems together."""
+    surprise: Surprise | None = None
+    """What the monitor saw; None without one."""
 
 
 class Controller:
     """Plans for E episodes in lockstep from what has been seen of them."""
 
     def __init__(
-        self, model: WorldModel, planner: Planner, scorer: Scorer, config: ControlConfig, rng: torch.Generator
+        self,
+        model: WorldModel,
+        planner: Planner,
+        scorer: Scorer,
+        config: ControlConfig,
+        rng: torch.Generator,
+        monitor: Monitor | None = None,
     ) -> None:
         self.model, self.planner, self.scorer, self.config, self.rng = model, planner, scorer, config, rng
+        if config.on_surprise != "ignore" and monitor is None:
+            raise ValueError(f"on_surprise={config.on_surprise} needs a monitor")
+        self.monitor = monitor
         self.belief: Belief | None = None
 
     def plan(self, context: Context, goal: Goal) -> Plan:
         """One plan per problem, warm-started from the last one."""
         if self.belief is None:
             self.belief = self.planner.initial_belief(len(context.frames), self.rng.device)
-        with torch.inference_mode():
-            score = self.scorer.score(self.model.encode(context), goal, self.rng)
-            plan = self.planner.plan(score, self.belief, self.rng)
+        plan = self._search(context, goal, self.belief)
         self.belief = plan.belief.shift(self.config.replan_every)
         return plan
+
+    def plan_anew(self, context: Context, goal: Goal, alarms: NDArray[np.bool_], ahead: int) -> NDArray[np.float32]:
+        """The next `ahead` actions of the alarmed problems (E,), planned from a cold start: (alarmed, ahead, A).
+
+        Those problems' warm start is dropped; the others are left alone. With `ahead` 0 the planning that is due anyway
+        starts cold.
+        """
+        assert self.belief is not None, "nothing was planned yet"
+        device = self.rng.device
+        self.belief = self.belief.forget(torch.from_numpy(alarms).to(device))
+        problems = torch.from_numpy(np.flatnonzero(alarms)).to(device)
+        if ahead == 0:
+            return np.zeros((len(problems), 0, self.planner.action_dim), np.float32)
+        plan = self._search(context.take(problems), goal.take(problems), self.belief.take(problems))
+        self.belief = self.belief.put(problems, plan.belief.shift(ahead))
+        return plan.actions[:, :ahead].cpu().numpy()
+
+    def observe(self, context: Context, action: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Whether images (E, Y, X, C) raise an alarm (E,) after `context` and actions (E, A); never without monitor."""
+        if self.monitor is None:
+            return np.zeros(len(action), np.bool_)
+        frame = torch.from_numpy(image).permute(0, 3, 1, 2).to(self.rng.device)
+        return self.monitor.observe(context, torch.from_numpy(action).to(self.rng.device), frame)
+
+    def _search(self, context: Context, goal: Goal, belief: Belief) -> Plan:
+        # What is made in inference mode can never be differentiated; a planner that must turns gradients on for itself.
+        with torch.no_grad() if self.planner.needs_gradients else torch.inference_mode():
+            score = self.scorer.score(self.model.encode(context), goal, self.rng)
+            return self.planner.plan(score, belief, self.rng)
 
     @torch.inference_mode()
     def imagine(self, context: Context, actions: Tensor) -> NDArray[np.uint8]:
@@ -144,6 +187,7 @@ def run_episodes(
 ) -> Trajectory:
     """Run E environments in lockstep for `config.steps` actions; `progress` hears how many were executed."""
     config, observations = controller.config, list(problem.observations)
+    stopped = np.zeros(len(problem.environments), np.bool_)
     frames = [_images(observations)]
     actions: list[NDArray[np.float32]] = []
     infos: list[list[dict[str, Any]]] = [[] for _ in problem.environments]
@@ -154,12 +198,14 @@ def run_episodes(
         started = time.perf_counter()
         plan = controller.plan(context, goal)
         chosen = plan.actions[:, : min(config.replan_every, config.steps - len(actions))]
-        executed = chosen.cpu().numpy()
+        executed = chosen.cpu().numpy().copy()
         seconds.append(time.perf_counter() - started)
         costs.append(plan.cost.float().cpu().numpy())
         if imagine:
             imagined.append(controller.imagine(context, chosen))
-        for action in executed.swapaxes(0, 1):
+        for done in range(1, executed.shape[1] + 1):
+            action = np.where(stopped[:, None], np.float32(0), executed[:, done - 1])
+            known = _context(frames, actions, problem, controller)
             results = [env.step(row) for env, row in zip(problem.environments, action, strict=True)]
             observations = [result[0] for result in results]
             frames.append(_images(observations))
@@ -167,6 +213,12 @@ def run_episodes(
             for info, result in zip(infos, results, strict=True):
                 info.append(result[4])
             progress(len(results))
+            alarms = controller.observe(known, action, frames[-1])
+            if config.on_surprise == "stop":
+                stopped |= alarms
+            elif config.on_surprise == "replan" and alarms.any():
+                now = _context(frames, actions, problem, controller), _goal(observations, problem, controller)
+                executed[alarms, done:] = controller.plan_anew(*now, alarms, executed.shape[1] - done)
     return Trajectory(
         frames=np.stack(frames, axis=1),
         actions=np.stack(actions, axis=1),
@@ -174,6 +226,7 @@ def run_episodes(
         infos=infos,
         plan_costs=np.stack(costs),
         plan_seconds=seconds,
+        surprise=None if controller.monitor is None else controller.monitor.record(),
     )
 
 
@@ -198,12 +251,12 @@ def _context(
 
 
 def _goal(observations: Sequence[dict[str, Any]], problem: Problem, controller: Controller) -> Goal:
-    """The goal at the scale of imagination, and where the hand is seen now."""
+    """The goal at full size, the newest frame, and where the hand is seen now."""
     device = controller.rng.device
     images = unit_from_frames(torch.from_numpy(problem.goal_images).permute(0, 3, 1, 2).to(device))
-    images = area_average(images, controller.scorer.config.downscale)
+    current = unit_from_frames(torch.from_numpy(_images(observations)).permute(0, 3, 1, 2).to(device))
     body = problem.proprioception
     if body is None or "hand" not in observations[0]:
-        return Goal(images)
+        return Goal(images, current=current)
     hand = body.locate(np.stack([observation["hand"][:2] for observation in observations]))
-    return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device))
+    return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device), current)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from vfplan.config import command
 
 if TYPE_CHECKING:
-    from envs.scene import PushConfig
     from planners.search import PlannerConfig
     from vfplan.control import ControlConfig
-    from vfplan.costs import GoalImageConfig, PixelConfig
+    from vfplan.costs import CostConfig
     from vfplan.scoring import ScoringConfig
 
 HELP = """
@@ -21,8 +20,13 @@ examples:
   python -m vfplan.plan env=push
   python -m vfplan.plan env=push num_tasks=0 run_dir=runs/benchmark gif=false
   python -m vfplan.plan env=push model=oracle planner=cem planner.samples=128
+  python -m vfplan.plan env=push planner=gradient planner.samples=16
+  python -m vfplan.plan env=push planner=icem planner.refine_steps=5
   python -m vfplan.plan env=push planner=random
   python -m vfplan.plan env=push checkpoint=runs/push/checkpoint cost=pixel goal_hand=true
+  python -m vfplan.plan env=push control.on_surprise=replan control.monitor=runs/monitor/surprise.json
+  python -m vfplan.plan env=pusht checkpoint=runs/pusht/checkpoint cost.chroma=false
+  python -m vfplan.plan env=gym env.id=Pusher-v5 planner=random
 """
 
 
@@ -30,9 +34,9 @@ examples:
 class PlanConfig:
     """Configuration of `vfplan.plan`; the comments in `configs/plan.yaml` say what each key is."""
 
-    env: PushConfig
+    env: Any  # PushConfig, which `closed_loop` runs, or GymConfig, which `gym_planning` runs
     planner: PlannerConfig
-    cost: GoalImageConfig | PixelConfig
+    cost: CostConfig
     scoring: ScoringConfig
     control: ControlConfig
     model: Literal["videoflow", "oracle"] = "videoflow"
@@ -58,19 +62,36 @@ class PlanConfig:
             )
         if self.model == "oracle" and self.checkpoint:
             raise ValueError("model=oracle is the simulator itself and takes no checkpoint")
+        if self.model == "oracle" and self.planner.needs_gradients:
+            raise ValueError(
+                "model=oracle has no gradients, which planner=gradient and planner.refine_steps above 0 need; "
+                "expected model=videoflow, or a planner that only samples"
+            )
+        if self.control.on_surprise != "ignore" and not self.control.monitor:
+            raise ValueError(
+                f"control.on_surprise={self.control.on_surprise} needs control.monitor=FILE, a surprise.json of "
+                "python -m vfplan.monitor"
+            )
+        if self.model == "oracle" and self.control.monitor:
+            raise ValueError("model=oracle gives no likelihoods for control.monitor to watch")
 
 
 def plan(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
-    from vfplan.closed_loop import run
+    from envs import GymConfig
+
+    if isinstance(config.env, GymConfig):
+        from vfplan.gym_planning import run
+    else:
+        from vfplan.planning import run
 
     run(config)
 
 
 def _environments() -> dict[str, Any]:
-    from envs.scene import PRESETS
+    from envs import CONFIGS
 
-    return dict(PRESETS)
+    return dict(CONFIGS)
 
 
 def _planners() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.tasks import TaskSet
 from vfplan.control import Trajectory
@@ -41,15 +42,21 @@ class TaskResult:
 def task_results(tasks: TaskSet, trajectory: Trajectory, *, first: int = 0) -> list[TaskResult]:
     """The results of E tasks run in lockstep; `first` is the index of the first of them in its set."""
     rows, per_plan = [], float(np.mean(trajectory.plan_seconds)) / len(tasks)
-    for index, infos in enumerate(trajectory.infos):
-        target, goal = tasks.target[index], tasks.goal_xy[index]
-        path = np.array([info["object_xy"][target] for info in infos])
-        distances = 100.0 * np.linalg.norm(path - goal[target], axis=1)
-        start = 100.0 * float(np.linalg.norm(tasks.start_xy[index, target] - goal[target]))
-        within_5, within_3 = (bool(distances[-1] < limit) for limit in THRESHOLDS_CM)
-        closest = float(distances.min())
-        rows.append(TaskResult(first + index, start, float(distances[-1]), closest, within_5, within_3, per_plan))
+    for index, distances in enumerate(distances_cm(tasks, trajectory)):
+        start, final, closest = float(distances[0]), float(distances[-1]), float(distances[1:].min())
+        within_5, within_3 = (final < limit for limit in THRESHOLDS_CM)
+        rows.append(TaskResult(first + index, start, final, closest, within_5, within_3, per_plan))
     return rows
+
+
+def distances_cm(tasks: TaskSet, trajectory: Trajectory) -> NDArray[np.float64]:
+    """How far the target objects were from their goals, (E, T + 1) cm: at the start, and after each action."""
+    rows = []
+    for index, infos in enumerate(trajectory.infos):
+        target = tasks.target[index]
+        path = np.array([tasks.start_xy[index, target], *(info["object_xy"][target] for info in infos)])
+        rows.append(100.0 * np.linalg.norm(path - tasks.goal_xy[index, target], axis=1))
+    return np.stack(rows)
 
 
 def summary(

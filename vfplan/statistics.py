@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -73,6 +73,40 @@ def mcnemar(b: int, c: int) -> float:
     trials = b + c
     tail = sum(math.comb(trials, k) for k in range(min(b, c) + 1))
     return min(1.0, 2 * tail / 2**trials)  # integers of any size, so the quotient is exact to the last digit
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values of several tests, adjusted so that the chance of any false discovery among them is controlled.
+
+    Reference: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
+    """
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def paired_ratio(
+    first: ArrayLike, second: ArrayLike, rng: np.random.Generator, *, draws: int = 10_000, confidence: float = 0.95
+) -> Interval:
+    """Ratio of two success rates on the same episodes, with a percentile bootstrap interval over the episodes.
+
+    Infinite where the second never succeeds, in a draw too: an upper bound of infinity is an answer. Raises ValueError
+    for no episodes or outcomes (N,) of different length. Reference: Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993.
+    """
+    above, below = (np.asarray(side, dtype=np.float64) for side in (first, second))
+    if above.ndim != 1 or above.shape != below.shape or not above.size:
+        raise ValueError(f"need two outcomes of each of the same episodes, got shapes {above.shape} and {below.shape}")
+    # Each draw counts how often it holds each episode: (draws, N), so that a sum over a draw is a product.
+    counts = rng.multinomial(above.size, np.full(above.size, 1 / above.size), size=draws)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.nan_to_num((counts @ above) / (counts @ below), nan=math.inf, posinf=math.inf)
+        estimate = float(np.nan_to_num(above.sum() / below.sum(), nan=math.inf, posinf=math.inf))
+    upper = _upper_quantile(confidence)
+    low, high = np.quantile(ratios, [1 - upper, upper], method="inverted_cdf")
+    return Interval(estimate, float(low), float(high))
 
 
 def chi_square_p_value(counts: ArrayLike, expected: ArrayLike) -> float:

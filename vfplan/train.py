@@ -18,6 +18,7 @@ examples:
   python -m vfplan.train data=data/push run_dir=runs/push
   python -m vfplan.train data=data/push run_dir=runs/quick learning.steps=2000 validate_every=500
   python -m vfplan.train data=data/push run_dir=runs/gpu device=cuda learning.steps=100000
+  python -m vfplan.train data=data/push_slip init=vfplan/checkpoints/push learning.steps=1000   # fine-tune
   python -m vfplan.train -m data=data/push run_dir=runs/beta learning.beta=0,0.5
 """
 
@@ -29,6 +30,7 @@ class TrainConfig:
     data: str
     model: Architecture
     learning: LearningConfig
+    init: str = ""
     actions: Literal["all", "none"] = "all"
     validation_episodes: int = 256
     validate_every: int = 1000

@@ -24,6 +24,7 @@ from vfplan.errors import UserError
 from vfplan.learning import Learner
 from vfplan.models.base import Context
 from vfplan.models.build import build_model
+from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
 from vfplan.recording import STATE, Recorder
@@ -57,9 +58,7 @@ def run(config: TrainConfig) -> None:
 
 def _learner(config: TrainConfig, store: EpisodeStore, device: torch.device, group: Processes) -> Learner:
     """The model, initialised in every process alike, with what trains it."""
-    torch.manual_seed(config.seed)
-    model = build_model(config.model).to(device)
-    _initialise(model, store, config)
+    model = _model(config, store, device)
     group.copy_first(model)
     try:
         learner = Learner(model, config.learning, seed=config.seed, device=device, processes=group)
@@ -69,6 +68,20 @@ def _learner(config: TrainConfig, store: EpisodeStore, device: torch.device, gro
     reduced = config.precision != "auto" or device.type == "cuda"
     learner.set_compute_dtype(network_dtype(config.precision, device) if reduced else torch.float32)
     return learner
+
+
+def _model(config: TrainConfig, store: EpisodeStore, device: torch.device) -> VideoFlow:
+    """A fresh model with its activation normalisations set, or the one that `init` names."""
+    if not config.init:
+        torch.manual_seed(config.seed)
+        model = build_model(config.model).to(device)
+        _initialise(model, store, config)
+        return model
+    model = load_checkpoint(Path(config.init), device).model
+    for key, wanted in asdict(config.model).items():
+        if (found := asdict(model.config).get(key)) != wanted:
+            raise UserError(f"checkpoint {config.init} has model.{key}={found}; this run needs {wanted}")
+    return model.train()
 
 
 def _loop(learner: Learner, sampler: WindowSampler, config: TrainConfig, recorder: Recorder | None) -> None:
@@ -138,10 +151,10 @@ def _resume(learner: Learner, config: TrainConfig) -> None:
     if not (folder / STATE).is_file():
         return
     earlier = json.loads((folder / "config.json").read_text())
-    for part in ("model", "learning", "seed"):
+    for part in ("model", "learning", "init", "seed"):
         now = json.loads(json.dumps(asdict(config)[part]))
-        if earlier[part] != now:
-            raise UserError(f"{folder} holds a run with {part}={earlier[part]}, not {now}; give another run_dir")
+        if earlier.get(part) != now:
+            raise UserError(f"{folder} holds a run with {part}={earlier.get(part)}, not {now}; give another run_dir")
     learner.load_state_dict(torch.load(folder / STATE, map_location=learner.device, weights_only=True))
     print(f"resuming {folder} at step {learner.steps_done}", flush=True)
 

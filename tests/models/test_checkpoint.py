@@ -60,7 +60,7 @@ def test_a_truncated_file_is_noticed(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 99}, "format 99; this version reads format 1"),
+        ({"format": 99}, "format 99; this version reads format 2"),
         ({"model": {"name": "dreamer"}}, "model named 'dreamer'; known models: videoflow"),
         ({"model": {"name": "videoflow", "_target_": "os.system"}}, "unknown key 'model._target_'"),
         ({"training": None}, "expected the keys"),

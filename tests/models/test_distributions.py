@@ -131,3 +131,40 @@ def test_what_moved_by_whole_places_costs_a_copy_nothing():
     distribution = CopyOrChange(around, still, change, torch.full_like(last, 40.0), source)
     best = last.numel() * (6.0 - 0.5 * math.log(2 * math.pi))  # the density at the mean of that many narrow normals
     assert distribution.log_prob(moved).item() == pytest.approx(best, rel=1e-9)
+
+
+def wide(make, *, rows=3, shape=(2, 4, 4)):
+    """A distribution over several elements, with parameters that differ."""
+    rng = torch.Generator().manual_seed(1)
+    normal = lambda *size: torch.randn(*size, generator=rng, dtype=torch.float64)  # noqa: E731
+    if make == "gaussian":
+        return Gaussian(normal(rows, *shape), normal(rows, *shape))
+    if make == "copy":
+        old, still = normal(rows, 3, *shape), normal(shape[0], 1, 1) - 2
+        source = normal(rows, 3, 1, *shape[1:]).log_softmax(1)
+        change = Gaussian(normal(rows, *shape), normal(rows, *shape))
+        return CopyOrChange(old, still, change, normal(rows, *shape), source)
+    components = Gaussian(normal(rows, 5, *shape), 0.3 * normal(rows, 5, *shape) + 1)
+    return Mixture(normal(rows, 5).log_softmax(1), components)
+
+
+@pytest.mark.parametrize("make", ["gaussian", "copy"])
+def test_elements_sum_to_the_log_density(make):
+    value = torch.randn(3, 2, 4, 4, dtype=torch.float64)
+    distribution = wide(make)
+    assert distribution.elements(value).shape == value.shape
+    assert torch.allclose(distribution.elements(value).sum((1, 2, 3)), distribution.log_prob(value), rtol=1e-12)
+
+
+def test_elements_of_a_mixture_sum_to_the_log_density_and_the_price_of_the_component():
+    value, mixture = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(5), dtype=torch.float64), wide("m")
+    posterior = (mixture.log_weights + mixture.components.log_prob(value[:, None])).softmax(1)
+    price = (posterior * (posterior.log() - mixture.log_weights)).sum(1)
+    assert (price > 0).all() and (posterior.amax(1) < 0.999).any()
+    assert torch.allclose(mixture.elements(value).sum((1, 2, 3)) - price, mixture.log_prob(value), rtol=1e-12)
+
+
+def test_a_mixture_of_one_has_the_elements_of_its_component():
+    value, single = torch.randn(3, 2, 4, 4, dtype=torch.float64), wide("gaussian")
+    mixture = Mixture(torch.zeros(3, 1, dtype=torch.float64), single.map(lambda parameter: parameter[:, None]))
+    assert torch.allclose(mixture.elements(value), single.elements(value))

@@ -10,8 +10,9 @@ from vfplan.likelihood import bits_per_dim
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
 from vfplan.models.distributions import LatentNoise
+from vfplan.models.precision import in_float32
 from vfplan.models.prior import LOG_STD_RANGE
-from vfplan.pixels import LOG_LEVELS
+from vfplan.pixels import LOG_LEVELS, dequantise
 from vfplan.recipe import LearningConfig
 
 SIZE, PAST, ACTION = 8, 2, 3
@@ -116,6 +117,32 @@ def test_likelihoods_refuse_reduced_precision(model):
     model.set_compute_dtype(torch.bfloat16)
     with pytest.raises(ValueError, match="float32 only"):
         model.log_prob(context(1), actions(1, 1), context(1).frames[:, :1], torch.Generator())
+    with pytest.raises(ValueError, match="float32 only"):
+        model.cell_log_prob(context(1), actions(1, 1)[:, 0], context(1).frames[:, 0])
+    with in_float32(model):
+        model.cell_log_prob(context(1), actions(1, 1)[:, 0], context(1).frames[:, 0])
+    with pytest.raises(ValueError, match="float32 only"):  # what was set before holds again
+        model.cell_log_prob(context(1), actions(1, 1)[:, 0], context(1).frames[:, 0])
+
+
+def test_cells_sum_to_the_log_density_of_the_top_latent(model):
+    frame = context(2, seed=8).frames[:, 0]
+    with torch.no_grad():
+        cells = model.cell_log_prob(context(2), actions(2, 1)[:, 0], frame)
+        top = model.split(dequantise(frame))[model.top][0]
+        prior = model.prior(model.top, model.encode(context(2)), actions(2, 1)[:, 0], None)
+    assert cells.shape == (2, *top.shape[2:])
+    assert torch.allclose(cells.sum((1, 2)), prior.log_prob(top), rtol=1e-5)
+
+
+def test_a_changed_patch_changes_its_own_cell_and_no_other(model):
+    frame = context(1, seed=8).frames[:, 0]
+    changed, cell = frame.clone(), SIZE // model.latent_shape(model.top)[1]
+    changed[:, :, :cell, :cell] = 255 - changed[:, :, :cell, :cell]
+    with torch.no_grad():
+        before, after = (model.cell_log_prob(context(1), actions(1, 1)[:, 0], image) for image in (frame, changed))
+    differs = (before != after)[0]
+    assert differs[0, 0] and differs.sum() == 1
 
 
 def test_coarse_rollouts_are_the_area_average_of_the_full_one_under_the_same_noise(model):

@@ -11,6 +11,7 @@ from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.architecture_2019 import VideoFlow2019Config
 from vfplan.models.base import Context, LikelihoodModel, WorldModel
 from vfplan.models.oracle import SimulatorOracle
+from vfplan.models.still import StillModel
 from vfplan.models.videoflow import VideoFlow
 from vfplan.pixels import dequantise
 
@@ -39,7 +40,11 @@ def oracle():
     return SimulatorOracle(PushEnv().config)
 
 
-@pytest.fixture(params=[videoflow, videoflow_2019, oracle], ids=lambda make: make.__name__)
+def still():
+    return StillModel(4)
+
+
+@pytest.fixture(params=[videoflow, videoflow_2019, oracle, still], ids=lambda make: make.__name__)
 def model(request):
     return request.param()
 

@@ -113,16 +113,6 @@ def test_with_every_switch_off_it_is_cem():
     assert torch.equal(icem.belief.std, plain.belief.std)
 
 
-@pytest.mark.parametrize("config", [CONFIG, planners.CEMConfig(A, T, samples=12, elites=4)])
-def test_a_component_without_std_stays_at_rest(config):
-    planner = planners.build(dataclasses.replace(config, action_std=(0.5, 0.0)))
-    score = Recorder()
-    result = planner.plan(score, None, torch.Generator().manual_seed(0))
-    planner.plan(score, result.belief.shift(2), torch.Generator().manual_seed(1))
-    assert all((plans[..., 1] == 0).all() for plans in score.plans)
-    assert all(plans[..., 0].std() > 0.01 for plans in score.plans)
-
-
 def test_refit_is_the_published_update():
     """One iteration by hand: mean and population std of the elites, mixed with the old at weight momentum."""
     score = Recorder()

@@ -5,15 +5,9 @@ import torch
 
 import planners
 from tests.no_waiting import NoWaiting
+from tests.planners.every_planner import CONFIGS
 
-CONFIGS = [
-    planners.IcemConfig(2, 5, samples=16, elites=4),
-    planners.IcemConfig(2, 5, samples=16, elites=4, execute="mean"),
-    planners.CEMConfig(2, 5, samples=16, elites=4, action_std=(0.5, 0.0)),
-    planners.RandomConfig(2, 5, samples=16),
-    planners.ZeroConfig(2, 5),
-]
-every_config = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
+every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 
 
 def quadratic(plans):

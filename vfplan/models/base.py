@@ -27,6 +27,11 @@ class Context:
     sim_state: NDArray[np.float64] | None = None
     """(B, S) simulator state; only the oracle may read it."""
 
+    def take(self, rows: Tensor) -> Context:
+        """The rows with these indices."""
+        state = None if self.sim_state is None else self.sim_state[rows.cpu().numpy()]
+        return Context(self.frames[rows], self.actions[rows], state)
+
 
 class State(Protocol):
     """A model's opaque summary of a context, or its noise: rows that can be chosen and repeated."""
@@ -93,3 +98,14 @@ class LikelihoodModel(WorldModel, Protocol):
 
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
         """Teacher-forced log-probability of uint8 frames (B, T, C, Y, X) after actions (B, T, A)."""
+
+
+@runtime_checkable
+class MonitorableModel(WorldModel, Protocol):
+    """A world model that also says where an observed frame is unlikely."""
+
+    def cell_log_prob(self, context: Context, action: Tensor, frame: Tensor) -> Tensor:
+        """How likely each cell (B, y, x) of uint8 frame (B, C, Y, X) is after action (B, A): log-density, nats.
+
+        Deterministic. `context` holds the true frames before it.
+        """

@@ -19,7 +19,7 @@ from vfplan.models.videoflow import VideoFlow
 from vfplan.rundir import file_sha256, published_folder, write_json
 from vfplan.schema import from_mapping
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
 
 

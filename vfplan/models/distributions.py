@@ -47,6 +47,10 @@ class LatentDistribution(ABC):
         """Log-density (B,) nats of value (B, c, y, x)."""
 
     @abstractmethod
+    def elements(self, value: Tensor) -> Tensor:
+        """How much each element of value (B, c, y, x) adds to the log-density, nats: where a value is unlikely."""
+
+    @abstractmethod
     def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """A number (B,) with the gradient of the beta-weighted log-density, and the log-density (B,) itself.
 
@@ -122,9 +126,13 @@ class CopyOrChange(LatentDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density (B,) nats."""
+        return _total(self.elements(value))
+
+    def elements(self, value: Tensor) -> Tensor:
+        """Log-density of each element, nats."""
         copies, changed = self._parts(value)
         copied = (self.log_source + copies).logsumexp(-4)
-        return _total(torch.logaddexp(logsigmoid(self.logit) + copied, logsigmoid(-self.logit) + changed))
+        return torch.logaddexp(logsigmoid(self.logit) + copied, logsigmoid(-self.logit) + changed)
 
     def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The gradient of each alternative counts by its posterior probability (as in EM) and by its own sigma."""
@@ -191,6 +199,17 @@ class Mixture(LatentDistribution):
         joint = self.log_weights + exact
         posterior = (joint / annealing).softmax(1).detach()
         return (posterior * (weighted + self.log_weights)).sum(1), joint.logsumexp(1)
+
+    def elements(self, value: Tensor) -> Tensor:
+        """The posterior mean over components of each element's log-density, nats.
+
+        With r the posterior over components m of weights w, log p(z) = sum_m r_m log p_m(z) - KL(r || w) exactly (the
+        evidence bound of EM, which is tight at the posterior). The first term is a sum over elements, and is this; the
+        second, between 0 and -log min w, is the price of the component and belongs to no place.
+        """
+        per_component = self.components.elements(value[:, None])
+        posterior = (self.log_weights + per_component.sum(dim=(-3, -2, -1))).softmax(1)
+        return (posterior[:, :, None, None, None] * per_component).sum(1)
 
     def transform(self, noise: LatentNoise) -> Tensor:
         """The component that the noise selects, and its sample."""

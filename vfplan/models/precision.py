@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
+from torch import nn
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -14,6 +17,20 @@ def network_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     if precision == "auto":
         return torch.bfloat16 if _has_native_bfloat16(device) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+@contextmanager
+def in_float32(model: Any) -> Iterator[None]:
+    """Let the networks of `model` compute in float32 meanwhile, as likelihoods need it while plans are made in less."""
+    modules = model.modules() if isinstance(model, nn.Module) else ()
+    before = {module: module.compute_dtype for module in modules if hasattr(module, "compute_dtype")}
+    try:
+        for module in before:
+            module.compute_dtype = torch.float32  # type: ignore[assignment]
+        yield
+    finally:
+        for module, dtype in before.items():
+            module.compute_dtype = dtype
 
 
 def _has_native_bfloat16(device: torch.device) -> bool:

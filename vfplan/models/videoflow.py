@@ -154,7 +154,7 @@ class VideoFlow(nn.Module):
         def draw(shape: Sequence[int]) -> Tensor:
             return torch.randn((rows, steps, *shape), generator=rng, device=device)
 
-        finest = self._finest_level(downscale)
+        finest = self.finest_level(downscale)
         noise: list[LatentNoise | None] = [None] * finest
         for level in range(finest, self.top + 1):
             shape, prior = self.latent_shape(level), self.priors[level]
@@ -173,7 +173,7 @@ class VideoFlow(nn.Module):
 
         The sampled latents, not re-encoded frames, become the memory of the next step.
         """
-        finest = self._finest_level(downscale)
+        finest = self.finest_level(downscale)
         frames = []
         for step in range(actions.shape[1]):
             image, state = self.step(state, actions[:, step], noise.at(step), finest=finest)
@@ -213,8 +213,7 @@ class VideoFlow(nn.Module):
         Raises:
             ValueError: if the networks compute in a reduced precision.
         """
-        if self._reduced():
-            raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
+        self._require_float32()
         history = torch.cat([context.frames, frames], dim=1)[:, :-1]
         memory = self.encode(Context(history, torch.cat([context.actions, actions], dim=1)[:, :-1]))
         per_frame = []
@@ -236,6 +235,23 @@ class VideoFlow(nn.Module):
             per_level.append(self.prior(level, state, action, coarse).log_prob(latent) + log_det - price)
         return torch.stack(per_level, dim=1)
 
+    def cell_log_prob(self, context: Context, action: Tensor, frame: Tensor) -> Tensor:
+        """Log-density (B, y, x) nats of each cell of the top level of uint8 frame (B, C, Y, X) after action (B, A).
+
+        A cell is a column of the top latent; its channels are summed, and every pixel lies at the middle of its bin, so
+        that nothing is random. The cells sum to the prior's log-density of the latent where its elements are
+        independent; a mixture of whole latents leaves out the price of the component (`Mixture.elements`). What is the
+        same for all frames or belongs to no cell, dequantisation and log-det, is left out too.
+
+        Raises:
+            ValueError: if the networks compute in a reduced precision.
+        """
+        self._require_float32()
+        only = [self.top]
+        part = self.split(dequantise(frame), only)[self.top]
+        assert part is not None
+        return self.prior(self.top, self.encode(context, only), action, None).elements(part[0]).sum(1)
+
     def level_dims(self, level: int) -> int:
         """Number of dimensions of one level's latent."""
         channels, rows, columns = self.latent_shape(level)
@@ -251,11 +267,12 @@ class VideoFlow(nn.Module):
             if hasattr(module, "compute_dtype"):
                 module.compute_dtype = dtype  # type: ignore[assignment]
 
-    def _reduced(self) -> bool:
-        dtypes = {getattr(module, "compute_dtype", torch.float32) for module in self.modules()}
-        return dtypes != {torch.float32}
+    def _require_float32(self) -> None:
+        if {getattr(module, "compute_dtype", torch.float32) for module in self.modules()} != {torch.float32}:
+            raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
 
-    def _finest_level(self, downscale: int) -> int:
+    def finest_level(self, downscale: int) -> int:
+        """The finest level that rollouts at `downscale` need. Raises ValueError for a scale that no level has."""
         scales = [2**level for level in range(self.top + 1)] if self.area_averages else [1]
         if downscale not in scales:
             raise ValueError(f"downscale must be one of {scales}; got {downscale}")

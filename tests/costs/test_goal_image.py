@@ -1,4 +1,4 @@
-"""Costs: zero at the goal, blind to the hand, descending towards the goal."""
+"""Distance to the goal image: blurs, scales, the term that brings the hand near, and where the hand is."""
 
 import itertools
 
@@ -7,24 +7,14 @@ import pytest
 import torch
 
 from envs.push import PushEnv
+from tests.costs.synthetic import image
 from vfplan.control import Proprioception
 from vfplan.costs import Goal, GoalImage, GoalImageConfig, Pixel, PixelConfig
-
-NO_ACTIONS = torch.zeros(1, 1, 1, 4)
-
-
-def image(object_at=None, hand_at=None, size=16):
-    """A grey floor with a red square object and a dark grey hand at (column, row)."""
-    frame = torch.full((3, size, size), 0.75)
-    for at, colour in ((object_at, (0.9, 0.1, 0.1)), (hand_at, (0.15, 0.15, 0.15))):
-        if at is not None:
-            column, row = at
-            frame[:, row : row + 2, column : column + 2] = torch.tensor(colour)[:, None, None]
-    return frame
+from vfplan.errors import UserError
 
 
 def cost_of(cost, frame, goal, **proprioception):
-    return cost(frame[None, None, None], NO_ACTIONS, Goal(goal[None], **proprioception)).item()
+    return cost(frame[None, None, None], torch.zeros(1, 1, 1, 4), Goal(goal[None], **proprioception)).item()
 
 
 @pytest.mark.parametrize("cost", [GoalImage(GoalImageConfig()), Pixel(PixelConfig())], ids=["goal_image", "pixel"])
@@ -74,19 +64,6 @@ def test_the_reach_term_vanishes_once_the_object_is_in_place():
     assert far == pytest.approx(0, abs=1e-9)
 
 
-def test_problems_and_candidates_are_scored_independently():
-    torch.manual_seed(0)
-    cost = GoalImage(GoalImageConfig())
-    frames, actions = torch.rand(2, 3, 4, 3, 16, 16), torch.rand(2, 3, 4, 4) * 2 - 1
-    goal = Goal(torch.rand(2, 3, 16, 16), torch.rand(2, 2), torch.eye(2) * 0.1)
-    together = cost(frames, actions, goal)
-    assert together.shape == (2, 3)
-    for e in range(2):
-        for n in range(3):
-            alone = cost(frames[e : e + 1, n : n + 1], actions[e : e + 1, n : n + 1], goal.take(slice(e, e + 1)))
-            assert alone.item() == pytest.approx(together[e, n].item(), rel=1e-5)
-
-
 def test_the_last_step_weighs_more():
     goal, near, far = image((3, 4)), image((3, 4)), image((9, 9))
     actions = torch.zeros(1, 1, 2, 4)
@@ -97,6 +74,17 @@ def test_the_last_step_weighs_more():
 
     assert cost(1.0, far, near) == pytest.approx(cost(1.0, near, far))
     assert cost(5.0, near, far) == pytest.approx(5 * cost(5.0, far, near))
+
+
+def test_a_mask_without_proprioception_is_refused():
+    with pytest.raises(UserError, match="needs to know where the hand is"):
+        cost_of(GoalImage(GoalImageConfig(mask=True)), image((3, 4)), image((3, 4)))
+
+
+def test_more_colour_than_the_goal_has_gains_nothing_in_the_correlation():
+    cost, goal = GoalImage(GoalImageConfig(distance="correlation", reach=0.0)), image((3, 4))
+    vivid = goal + 0.5 * (goal - goal.mean(dim=0))
+    assert cost_of(cost, vivid, goal) >= cost_of(cost, goal, goal) - 1e-6
 
 
 def test_proprioception_finds_the_hand_in_the_image():
@@ -114,7 +102,13 @@ def test_proprioception_finds_the_hand_in_the_image():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"blurs": ()}, "one or more"), ({"blurs": (-1.0,)}, "non-negative"), ({"reach": -1.0}, "must be positive")],
+    [
+        ({"blurs": ()}, "one or more"),
+        ({"blurs": (-1.0,)}, "non-negative"),
+        ({"reach": -1.0}, "must be positive"),
+        ({"distance": "cosine"}, "one of squared, correlation; got 'cosine'"),
+        ({"hand_radius": 0.0}, "hand_radius must be positive; got 0.0"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):

@@ -1,0 +1,55 @@
+"""Displacement: a distance in image widths, which losing the object does not shorten."""
+
+import pytest
+import torch
+
+from tests.costs.synthetic import SIZE, cost_of, goal_of, image
+from vfplan.costs import Displacement, DisplacementConfig, GoalImage, GoalImageConfig
+
+COST = Displacement(DisplacementConfig(reach=0.0))
+
+
+def faded(frame, share):
+    """The frame with that share of its colour."""
+    grey = frame.mean(dim=0, keepdim=True)
+    return grey + share * (frame - grey)
+
+
+@pytest.mark.parametrize("shift", [(1, 0), (0, 4), (5, 5), (6, 3), (7, 0)])
+def test_a_shifted_object_costs_its_shift_in_image_widths(shift):
+    goal = goal_of(image((4, 4)))
+    moved = cost_of(COST, image((4 + shift[0], 4 + shift[1])), goal)
+    assert moved == pytest.approx(torch.tensor(shift).float().norm().item() / SIZE, rel=0.06)
+
+
+def test_losing_the_object_costs_more_than_having_it_misplaced():
+    goal = goal_of(image((4, 4)))
+    misplaced = image((9, 9))
+    shares = [cost_of(COST, faded(misplaced, share), goal) for share in (1.0, 0.7, 0.4, 0.0)]
+    assert shares == sorted(shares) and shares[0] < shares[-1]
+
+
+def test_the_squared_distance_rewards_losing_the_object_and_the_correlation_does_not():
+    goal, misplaced = goal_of(image((2, 2))), image((12, 12))
+    squared = GoalImage(GoalImageConfig(reach=0.0))
+    correlation = GoalImage(GoalImageConfig(reach=0.0, distance="correlation"))
+    assert cost_of(squared, faded(misplaced, 0.0), goal) < cost_of(squared, misplaced, goal) - 0.3
+    assert cost_of(correlation, faded(misplaced, 0.0), goal) >= cost_of(correlation, misplaced, goal) - 1e-3
+
+
+def test_objects_of_different_colours_are_not_taken_for_each_other():
+    def two(first, second):
+        frame = image(first)
+        column, row = second
+        frame[:, row : row + 2, column : column + 2] = torch.tensor([0.1, 0.3, 0.9])[:, None, None]
+        return frame
+
+    goal = goal_of(two((3, 3), (11, 11)))
+    assert cost_of(COST, two((3, 3), (11, 11)), goal) == pytest.approx(0, abs=1e-6)
+    assert cost_of(COST, two((11, 11), (3, 3)), goal) > 0.3
+
+
+@pytest.mark.parametrize("changes", [{"threshold": 1.0}, {"threshold": -0.1}, {"reach": -1.0}, {"final_weight": 0.0}])
+def test_settings_that_make_no_sense_are_refused(changes):
+    with pytest.raises(ValueError, match="must"):
+        DisplacementConfig(**changes)

@@ -1,0 +1,75 @@
+"""Command: planners and models beside the baselines that say what their results are worth, on the same tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from vfplan.config import command
+from vfplan.plan import main as plan
+
+if TYPE_CHECKING:
+    from envs.scene import PushConfig
+
+HELP = """
+Compare rows of planner and model on the same tasks with the same seeds: success with Wilson intervals, exact McNemar
+tests, distances, planning time. Random, zero actions, the data policy, a scripted pusher and the simulator as model
+(with the true distance and with the image as the cost) are always there. Goes on where it was stopped if run_dir is
+given. Writes a JSON per episode, benchmark.json, table.txt, table.md and pictures.
+
+examples:
+  python -m vfplan.benchmark env=push run_dir=runs/benchmark
+  python -m vfplan.benchmark tasks=dev num_tasks=20 planners=[icem,cem] models=[videoflow,runs/push/checkpoint]
+  python -m vfplan.benchmark 'rows={cem-x10: "planner=cem planner.samples=320 planner.elites=60"}'
+  python -m vfplan.benchmark 'rows={pixel: "cost=pixel", often: "control.replan_every=1"}' reference=pixel
+  python -m vfplan.benchmark -m env=push,push_bair models=[oracle]
+  python -m vfplan.benchmark 'settings="planner.samples=64 planner.elites=12"'
+"""
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """Configuration of `vfplan.benchmark`; the comments in `configs/benchmark.yaml` say what each key is."""
+
+    env: PushConfig
+    tasks: Literal["benchmark", "dev"] = "benchmark"
+    num_tasks: int = 0
+    models: tuple[str, ...] | str = ("videoflow",)
+    planners: tuple[str, ...] | str = ("icem",)
+    rows: dict[str, str] | None = None
+    settings: str = ""
+    reference: str = ""
+    data_policy: str = "mixed"
+    steps: int = 30
+    lockstep: int = 10
+    threads: int = 0
+    device: str = "auto"
+    seed: int = 0
+    run_dir: str = ""
+
+    def __post_init__(self) -> None:
+        for name, least in {"num_tasks": 0, "steps": 1, "lockstep": 1, "threads": 0, "seed": 0}.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}; got {getattr(self, name)}")
+        for name in ("models", "planners"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one")
+
+
+def benchmark(config: BenchmarkConfig) -> None:
+    """Run what is missing of all rows; write and print the tables."""
+    from vfplan.benchmarking.runner import run
+
+    run(config, plan.configuration)
+
+
+def _environments() -> dict[str, Any]:
+    from envs.scene import PRESETS
+
+    return dict(PRESETS)
+
+
+main = command(benchmark, BenchmarkConfig, name="benchmark", help=HELP, sections={"env": _environments})
+
+if __name__ == "__main__":
+    main()

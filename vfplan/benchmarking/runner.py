@@ -1,0 +1,96 @@
+"""Runs what is missing of every row, group by group, and writes tables and pictures."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+from tqdm import tqdm
+
+from vfplan.benchmarking.episodes import RowFolder, episodes
+from vfplan.benchmarking.plots import pictures
+from vfplan.benchmarking.report import RowReport, row_reports
+from vfplan.benchmarking.rows import BASELINES, SIMULATOR_IMAGE, Configure, Row, rows
+from vfplan.benchmarking.tables import markdown_table, notes, text_table
+from vfplan.closed_loop import groups
+from vfplan.errors import UserError
+from vfplan.rundir import RunDir, git_commit, provenance
+
+if TYPE_CHECKING:
+    from vfplan.benchmark import BenchmarkConfig
+
+
+def run(config: BenchmarkConfig, configure: Configure) -> None:
+    """Run what is missing of all rows; write and print the tables.
+
+    Every mistake that can be known is reported before the first episode.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    folder = RunDir(config.run_dir, config)
+    made = rows(config, configure)
+    reference = _reference(config, made)
+    stores = {row.name: RowFolder(folder.path / "episodes" / row.name, row.about) for row in made}
+    for store in stores.values():
+        store.check()
+    tasks = made[0].loop.tasks
+    # All rows of a group before the next group, so that pairs are complete early.
+    missing = [
+        (group, row) for group in groups(len(tasks), config.lockstep) for row in made if not stores[row.name].has(group)
+    ]
+    folder.file("episodes").mkdir(exist_ok=True)
+    print(f"episodes go to {folder.path}; stopped, the same command goes on there with run_dir={folder.path}")
+    _run_missing(missing, stores, config.steps)
+    found = {row.name: [stores[row.name].read(task) for task in range(len(tasks))] for row in made}
+    facts = {row.name: {"reads_simulator": row.reads_simulator, "overrides": row.overrides} for row in made}
+    try:
+        reports = row_reports(found, facts, reference=reference, ceiling=SIMULATOR_IMAGE, seed=config.seed)
+    except ValueError as error:
+        raise UserError(f"{config.env.name} {config.tasks}: {error}") from error
+    _write(folder, config, made, reports, reference)
+
+
+def _run_missing(missing: list[tuple[range, Row]], stores: dict[str, RowFolder], steps: int) -> None:
+    commit = git_commit()
+    with tqdm(total=steps * sum(len(group) for group, _ in missing), unit="action", mininterval=1.0) as bar:
+        for group, row in missing:
+            bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")
+            trajectory = row.loop.run(group, progress=bar.update)
+            done = episodes(group, row.loop.tasks, trajectory, replan_every=row.replan_every, commit=commit)
+            stores[row.name].write(done)
+
+
+def _reference(config: BenchmarkConfig, made: list[Row]) -> str:
+    """The name of the row that the others are compared with."""
+    names = [row.name for row in made]
+    if config.reference and config.reference not in names:
+        raise UserError(f"reference must be one of the rows {', '.join(names)}; got {config.reference!r}")
+    return config.reference or next(name for name in names if name not in BASELINES)
+
+
+def _write(folder: RunDir, config: BenchmarkConfig, made: list[Row], reports: list[RowReport], reference: str) -> None:
+    """benchmark.json, table.txt, table.md and the pictures; the text is printed."""
+    command = shlex.join(["python", "-m", "vfplan.benchmark", *provenance()["command"][1:]])
+    sha256 = made[0].loop.tasks.sha256
+    title = f"{config.env.name}, {config.tasks} tasks ({sha256[:12]}), {config.steps} actions, seed {config.seed}"
+    about = notes(reports, reference=reference)
+    table = "\n".join([command, "", title, *about, "", *text_table(reports), ""])
+    marked = [f"### {title}", "", f"`{command}`", "", " ".join(about).replace("* reads", r"\* reads"), ""]
+    summary: dict[str, Any] = {
+        "command": command,
+        "env": config.env.name,
+        "tasks_sha256": sha256,
+        "reference": reference,
+        "rows": [{**asdict(report), "about": row.about} for report, row in zip(reports, made, strict=True)],
+    }
+    written = [
+        folder.write_json("benchmark.json", summary),
+        folder.write_text("table.txt", table),
+        folder.write_text("table.md", "\n".join([*marked, *markdown_table(reports, reference=reference), ""])),
+        *(folder.write_bytes(name, picture) for name, picture in pictures(reports).items()),
+    ]
+    print(table)
+    print(f"wrote {', '.join(map(str, written))}")
+    print(f"next: the same with run_dir={folder.path} and a further row: 'rows={{NAME: \"cost=pixel\"}}'")
