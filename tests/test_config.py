@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -255,6 +256,14 @@ def test_every_yaml_lists_every_field_and_every_group_option_builds(name):
                 assert set(section) | {"name"} == fields | {"name"}, f"configs/{group}/{option}.yaml"
             else:
                 assert {key: getattr(entry, key) for key in section} == section, f"configs/{group}/{option}.yaml"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_of_every_key_what_it_is(name, capsys):
+    importlib.import_module(f"vfplan.{name}").main(["--help"])
+    keys = capsys.readouterr().out.split("keys and their values here:")[1].split("also:")[0]
+    silent = re.findall(r"^  ([\w.]+)=\S*$", keys, flags=re.MULTILINE)
+    assert all(key.endswith(".name") for key in silent), silent
 
 
 @pytest.mark.parametrize("name", COMMANDS)

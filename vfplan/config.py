@@ -34,6 +34,7 @@ from omegaconf.errors import OmegaConfBaseException
 import configs
 from vfplan.errors import UserError
 from vfplan.schema import Registry, from_mapping, unknown_message
+from vfplan.yaml_comments import yaml_comments
 
 C = TypeVar("C")
 
@@ -155,13 +156,13 @@ class Command(Generic[C]):
             lines += ["groups (group=option):"]
             lines += [f"  {group:<10} {', '.join(options)}" for group, options in groups.items()] + [""]
         lines += ["keys and their values here:"]
-        comments = _comments(self._root / f"{self.name}.yaml")
+        comments = yaml_comments(self._root / f"{self.name}.yaml")
         for group in groups:
             section = composed.get(group)
             chosen = section.get("name") if isinstance(section, DictConfig) else None
             # The chosen option's comments last, for they are the ones that hold.
             for option in sorted(self._root.joinpath(group).glob("*.yaml"), key=lambda path: path.stem == chosen):
-                comments.update({f"{group}.{key}": text for key, text in _comments(option).items()})
+                comments.update({f"{group}.{key}": text for key, text in yaml_comments(option).items()})
         for key, value in _flat(composed):
             if not isinstance(value, DictConfig):
                 assignment = f"{key}={'' if value is None else value}"
@@ -237,12 +238,6 @@ def _flat(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield f"{prefix}{key}", value
         if isinstance(value, DictConfig):
             yield from _flat(value, f"{prefix}{key}.")
-
-
-def _comments(path: Path) -> dict[str, str]:
-    """The trailing comment of every `key: value  # comment` line: the help text of that key."""
-    found = re.findall(r"^(\w+):[^#\n]*#\s*(.+)$", path.read_text(), flags=re.MULTILINE)
-    return dict(found)
 
 
 def _timestamp() -> str:
