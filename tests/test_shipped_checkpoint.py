@@ -72,6 +72,16 @@ def test_gradients_of_the_cost_reach_the_actions_through_all_choices_of_the_mode
     assert ((measured - predicted).abs() / predicted).median() < 0.05
 
 
+@torch.no_grad()
+def test_frames_sampled_at_temperature_one_come_back_from_their_latents():
+    model = load_checkpoint(shipped_checkpoint("push")).model
+    seen = torch.from_numpy(tasks.load("push", "dev").start_image[:4]).permute(0, 3, 1, 2)
+    state = model.encode(Context(seen[:, None].expand(-1, 3, -1, -1, -1), torch.zeros(4, 2, 4)))
+    rng = torch.Generator().manual_seed(0)
+    images = model.rollout(state, torch.zeros(4, 8, 4), model.sample_noise(4, 8, rng)).images.flatten(0, 1)
+    assert (model.image(model.latents(images)) - images).abs().max() < 1e-4  # of the range of pixels, which is 1
+
+
 def test_it_solves_the_tasks_that_its_card_says(tmp_path):
     """The first tasks of the benchmark; other processors round differently, so one task may fall either way."""
     match = re.search(r"first (\d+) benchmark tasks: (\d+) within 5 cm", card("push"))
