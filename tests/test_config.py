@@ -284,3 +284,13 @@ assert "torch" not in sys.modules
         )  # fmt: skip
         assert process.returncode == 0, process.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_enough_of_the_help_gets_no_traceback():
+    command = [sys.executable, "-m", "vfplan.collect", "--help"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait() == 141

@@ -13,6 +13,7 @@ import dataclasses
 import itertools
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -88,7 +89,7 @@ class Command(Generic[C]):
         with _one_line_errors():
             self._check(overrides)
             if {"-h", "--help"} & set(arguments):
-                print(self._help_text(overrides))
+                print(self._help_text(overrides), flush=True)
             else:
                 self._run_hydra(arguments, overrides)
 
@@ -266,6 +267,10 @@ def _one_line_errors(full: bool | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has enough (`| head`); what is still in the buffer must not fail at the exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 @contextlib.contextmanager
