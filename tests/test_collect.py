@@ -14,6 +14,7 @@ import pytest
 
 import envs
 import vfplan.collecting
+from tests.refusal import refused
 from vfplan.collect import main
 from vfplan.data.store import EpisodeStore
 
@@ -24,15 +25,6 @@ PATIENCE = 120  # seconds until a program hangs: beside other work a start alone
 def run(out, *arguments):
     main([*SMALL, f"out={out}", f"run_dir={out.parent / 'record'}", *arguments])
     return EpisodeStore.open(out)
-
-
-def refused(capsys, *arguments):
-    with pytest.raises(SystemExit) as exit_:
-        main([*SMALL, *arguments])
-    assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -212,29 +204,26 @@ def test_no_worker_writes_on_after_an_interrupt(tmp_path, monkeypatch):
 )
 def test_a_wrong_value_is_one_line_and_nothing_is_written(tmp_path, capsys, argument, message):
     arguments = [text for text in SMALL if text.partition("=")[0] != argument.partition("=")[0]]
-    with pytest.raises(SystemExit) as exit_:
-        main([*arguments, f"out={tmp_path / 'store'}", argument])
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert refused(capsys, main, [*arguments, f"out={tmp_path / 'store'}", argument]).startswith(message)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_made_with_other_settings_is_refused(expected, capsys):
-    out = f"out={expected.path}"
-    assert "collected with seed=3, not 4; choose another out=" in refused(capsys, out, "episodes=10", "seed=4")
-    assert "has episodes=10, more than 9" in refused(capsys, out, "episodes=9")
-    assert "collected with env=push, not push_slip" in refused(capsys, out, "episodes=10", "env=push_slip")
-    assert "collected with policy=mixed, not noise" in refused(capsys, out, "episodes=10", "policy=noise")
+    given = [*SMALL, f"out={expected.path}", "episodes=10"]
+    assert "collected with seed=3, not 4; choose another out=" in refused(capsys, main, [*given, "seed=4"])
+    assert "has episodes=10, more than 9" in refused(capsys, main, [*given, "episodes=9"])
+    assert "collected with env=push, not push_slip" in refused(capsys, main, [*given, "env=push_slip"])
+    assert "collected with policy=mixed, not noise" in refused(capsys, main, [*given, "policy=noise"])
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert "cannot write to" in refused(capsys, f"out={tmp_path / 'file'}", "episodes=1")
+    assert "cannot write to" in refused(capsys, main, [*SMALL, f"out={tmp_path / 'file'}", "episodes=1"])
     descriptor = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "another collection is writing to" in refused(capsys, f"out={tmp_path}", "episodes=1")
+    assert "another collection is writing to" in refused(capsys, main, [*SMALL, f"out={tmp_path}", "episodes=1"])
     os.close(descriptor)
-    assert "is no episode store" in refused(capsys, f"out={tmp_path}", "episodes=1")
+    assert "is no episode store" in refused(capsys, main, [*SMALL, f"out={tmp_path}", "episodes=1"])
 
 
 def test_every_preset_is_an_option_of_env():
