@@ -9,6 +9,7 @@ from vfplan import sections
 from vfplan.config import command
 
 if TYPE_CHECKING:
+    from envs import GymConfig, PushConfig
     from planners.search import PlannerConfig
     from vfplan.control import ControlConfig
     from vfplan.costs import CostConfig
@@ -35,7 +36,7 @@ examples:
 class PlanConfig:
     """Configuration of `vfplan.plan`; the comments in `configs/plan.yaml` say what each key is."""
 
-    env: Any  # PushConfig, which `closed_loop` runs, or GymConfig, which `gym_planning` runs
+    env: PushConfig | GymConfig
     planner: PlannerConfig
     cost: CostConfig
     scoring: ScoringConfig
