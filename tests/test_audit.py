@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.refusal import refused
 from vfplan.audit import main as audit
 from vfplan.audit_report import Judged, find, plot, report, table
 
@@ -110,8 +111,5 @@ def test_every_default_cost_is_judged_on_a_learned_model(tmp_path):
     ],
 )
 def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(arguments, words, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        audit([*arguments, f"run_dir={tmp_path / 'out'}", "device=cpu"])
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert caught.value.code == 2 and line.startswith("error: ") and words in line
+    assert words in refused(capsys, audit, [*arguments, f"run_dir={tmp_path / 'out'}", "device=cpu"])
     assert not (tmp_path / "out").exists()

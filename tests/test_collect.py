@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,24 +13,18 @@ from pathlib import Path
 import pytest
 
 import envs
+import vfplan.collecting
+from tests.refusal import refused
 from vfplan.collect import main
 from vfplan.data.store import EpisodeStore
 
 SMALL = ["env.image_size=16", "env.length=4", "shard_episodes=4", "seed=3"]
+PATIENCE = 120  # seconds until a program hangs: beside other work a start alone may take the best part of one minute
 
 
 def run(out, *arguments):
     main([*SMALL, f"out={out}", f"run_dir={out.parent / 'record'}", *arguments])
     return EpisodeStore.open(out)
-
-
-def refused(capsys, *arguments):
-    with pytest.raises(SystemExit) as exit_:
-        main([*SMALL, *arguments])
-    assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
@@ -60,17 +55,31 @@ def test_the_end_tells_what_was_written_and_what_comes_next(expected, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in expected.path.glob("shard-*/*")}, "written twice"
 
 
-def start(out, *arguments, before=()):
-    root = Path(__file__).resolve().parents[1]
-    command = [sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", f"run_dir={out.parent / 'record'}"]
-    return subprocess.Popen(
-        [*before, *command, *arguments],
-        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+@pytest.fixture
+def start():
+    """Starts the command as a terminal does: a process group of its own, which Ctrl-C reaches as a whole."""
+    started = []
+
+    def start(out, *arguments, before=()):
+        root = Path(__file__).resolve().parents[1]
+        command = [sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", f"run_dir={out.parent / 'record'}"]
+        process = subprocess.Popen(
+            [*before, *command, *arguments],
+            cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            # Tests that a script runs in the background ignore Ctrl-C, and what they start would inherit that.
+            start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
 
 
 def wait_for(condition, process):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
@@ -92,7 +101,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /
 
 
 @linux
-def test_a_killed_collection_goes_on_and_leaves_no_worker_behind(tmp_path):
+def test_a_killed_collection_goes_on_and_leaves_no_worker_behind(start, tmp_path):
     out, arguments = tmp_path / "store", ["episodes=80", "workers=2"]
     process = start(out, *arguments)
     wait_for(
@@ -118,7 +127,7 @@ def test_a_killed_collection_goes_on_and_leaves_no_worker_behind(tmp_path):
 
 
 @linux
-def test_a_killed_worker_is_replaced_and_its_shard_made_anew(tmp_path):
+def test_a_killed_worker_is_replaced_and_its_shard_made_anew(start, tmp_path):
     out, arguments = tmp_path / "store", ["episodes=40", "workers=1", "shard_episodes=40"]
     process = start(out, *arguments)
     wait_for(lambda: list(out.glob(".tmp-*")) or list(out.glob("shard-*")) or children(process.pid), process)
@@ -127,18 +136,18 @@ def test_a_killed_worker_is_replaced_and_its_shard_made_anew(tmp_path):
     for pid in children(process.pid):
         if "spawn_main" in command_line(pid):
             os.kill(pid, signal.SIGKILL)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0, output
     assert EpisodeStore.open(out).digest == run(tmp_path / "whole", *arguments).digest
 
 
 @pytest.mark.parametrize(("blocks", "left"), [(2, []), (12, ["manifest.jsonl", "meta.json"])])
-def test_a_full_disk_is_one_line_and_a_rerun_completes(tmp_path, blocks, left):
+def test_a_full_disk_is_one_line_and_a_rerun_completes(start, tmp_path, blocks, left):
     out, arguments = tmp_path / "store", ["episodes=10", "workers=1"]
     # A limit on the size of files stands in for the disk: 2 KiB do not hold the meta, 12 KiB not the frames of a shard.
     limit = ["bash", "-c", f'ulimit -f {blocks}; exec "$0" "$@"']
     process = start(out, *arguments, before=limit)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 2, output
     assert "Traceback" not in output
     assert output.splitlines()[-1].startswith(f"error: cannot write to {out}: ")
@@ -146,15 +155,39 @@ def test_a_full_disk_is_one_line_and_a_rerun_completes(tmp_path, blocks, left):
     run(out, *arguments).verify()
 
 
-def test_ctrl_c_stops_in_one_line(tmp_path):
-    out = tmp_path / "store"
-    process = start(out, "episodes=4000", "workers=2")
-    wait_for(lambda: list(out.glob("shard-*")), process)
-    process.send_signal(signal.SIGINT)
-    output = process.communicate(timeout=60)[0]
+def press_ctrl_c(process):
+    os.killpg(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 130
     assert "Traceback" not in output
     assert output.splitlines()[-1] == "stopped"
+
+
+def test_ctrl_c_stops_in_one_line(start, tmp_path):
+    out = tmp_path / "store"
+    process = start(out, "episodes=4000", "workers=2")
+    wait_for(lambda: list(out.glob("shard-*")), process)
+    press_ctrl_c(process)
+
+
+@linux
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.3])
+def test_ctrl_c_while_workers_start_stops_in_one_line(start, tmp_path, seconds):
+    process = start(tmp_path / "store", "episodes=4000", "workers=2")
+    wait_for(lambda: any("spawn_main" in command_line(pid) for pid in children(process.pid)), process)
+    time.sleep(seconds)
+    press_ctrl_c(process)
+
+
+def test_no_worker_writes_on_after_an_interrupt(tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(vfplan.collecting, "write_manifest", interrupted)
+    with pytest.raises(SystemExit) as exit_:
+        run(tmp_path / "store", "episodes=40", "workers=1")
+    assert exit_.value.code == 130
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize(
@@ -171,29 +204,26 @@ def test_ctrl_c_stops_in_one_line(tmp_path):
 )
 def test_a_wrong_value_is_one_line_and_nothing_is_written(tmp_path, capsys, argument, message):
     arguments = [text for text in SMALL if text.partition("=")[0] != argument.partition("=")[0]]
-    with pytest.raises(SystemExit) as exit_:
-        main([*arguments, f"out={tmp_path / 'store'}", argument])
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert refused(capsys, main, [*arguments, f"out={tmp_path / 'store'}", argument]).startswith(message)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_made_with_other_settings_is_refused(expected, capsys):
-    out = f"out={expected.path}"
-    assert "collected with seed=3, not 4; choose another out=" in refused(capsys, out, "episodes=10", "seed=4")
-    assert "has episodes=10, more than 9" in refused(capsys, out, "episodes=9")
-    assert "collected with env=push, not push_slip" in refused(capsys, out, "episodes=10", "env=push_slip")
-    assert "collected with policy=mixed, not noise" in refused(capsys, out, "episodes=10", "policy=noise")
+    given = [*SMALL, f"out={expected.path}", "episodes=10"]
+    assert "collected with seed=3, not 4; choose another out=" in refused(capsys, main, [*given, "seed=4"])
+    assert "has episodes=10, more than 9" in refused(capsys, main, [*given, "episodes=9"])
+    assert "collected with env=push, not push_slip" in refused(capsys, main, [*given, "env=push_slip"])
+    assert "collected with policy=mixed, not noise" in refused(capsys, main, [*given, "policy=noise"])
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert "cannot write to" in refused(capsys, f"out={tmp_path / 'file'}", "episodes=1")
+    assert "cannot write to" in refused(capsys, main, [*SMALL, f"out={tmp_path / 'file'}", "episodes=1"])
     descriptor = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "another collection is writing to" in refused(capsys, f"out={tmp_path}", "episodes=1")
+    assert "another collection is writing to" in refused(capsys, main, [*SMALL, f"out={tmp_path}", "episodes=1"])
     os.close(descriptor)
-    assert "is no episode store" in refused(capsys, f"out={tmp_path}", "episodes=1")
+    assert "is no episode store" in refused(capsys, main, [*SMALL, f"out={tmp_path}", "episodes=1"])
 
 
 def test_every_preset_is_an_option_of_env():

@@ -13,6 +13,7 @@ from typing import Literal
 import pytest
 
 import vfplan.config
+from tests.refusal import refused
 from vfplan.config import CONFIG_FOLDER, command
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
@@ -87,17 +88,6 @@ def toy(tmp_path, monkeypatch, seen):
     assert list(work.iterdir()) == [], "the command layer wrote something by itself"
 
 
-def refused(toy, capsys, *arguments):
-    """The one line on stderr of a refused command line."""
-    with pytest.raises(SystemExit) as exit_:
-        toy(list(arguments))
-    assert exit_.value.code == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    return lines[0].removeprefix("error: ")
-
-
 def test_defaults_and_overrides_reach_the_body_as_dataclasses(toy, seen):
     toy(["horizon=3", "planner.samples=5", "scale=2", "sizes=[4,5,6]", "run_dir=r", "mode=exact"])
     assert seen == [ToyConfig(Icem(5, 2.5), 3, 2.0, "exact", (4, 5, 6), "r", 0)]
@@ -160,7 +150,7 @@ def test_a_sweep_runs_every_job_in_its_own_folder(toy, seen, capsys):
     ],
 )
 def test_a_mistake_is_refused_in_one_line(toy, seen, capsys, arguments, message):
-    assert refused(toy, capsys, *arguments).startswith(message)
+    assert refused(capsys, toy, arguments).startswith(message)
     assert seen == []
 
 
@@ -169,7 +159,7 @@ def test_a_user_error_in_the_body_is_one_line_and_a_traceback_only_on_request(to
         raise UserError(f"no such thing as {config.horizon}")
 
     failing = dataclasses.replace(toy, body=body)
-    assert refused(failing, capsys) == "no such thing as 8"
+    assert refused(capsys, failing, []) == "no such thing as 8"
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(SystemExit) as exit_:
         failing([])

@@ -1,12 +1,11 @@
 """Closed-loop control with models and worlds whose right answer is known."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 import torch
 
 import planners
+from tests.rows import Rows
 from vfplan.control import ControlConfig, Controller, Problem, run_episodes
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
@@ -28,27 +27,11 @@ def moved(position, action):
     return (position + 2 * action).clamp(1, SIZE - 1)
 
 
-@dataclass(frozen=True)
-class Positions:
-    """Rows (B, 2) of blob positions; also the noise (B, T, 2) and the rollout (B, T, 2) of the model below."""
-
-    values: torch.Tensor
-
-    def repeat(self, copies):
-        return Positions(self.values.repeat_interleave(copies, 0))
-
-    def take(self, rows):
-        return Positions(self.values[rows])
-
-    def scaled(self, temperature):
-        return Positions(self.values * temperature)
-
-    def antithetic(self):
-        return Positions(torch.stack([self.values, -self.values], 1).flatten(0, 1))
-
-
 class BlobModel:
-    """The blob moves by two pixels per unit of action, plus noise; it reads the position from the frame's colour."""
+    """The blob moves by two pixels per unit of action, plus noise; it reads the position from the frame's colour.
+
+    States are positions (B, 2), noise and rollouts (B, T, 2).
+    """
 
     past_frames, action_dim, reads_simulator = 2, 4, False
 
@@ -58,19 +41,19 @@ class BlobModel:
         weight = (colour[:, 0] - colour[:, 1]).clamp(min=0)
         axis = torch.arange(SIZE) + 0.5
         x, y = (weight.sum(1) * axis).sum(1), (weight.sum(2) * axis).sum(1)
-        return Positions(torch.stack([x, y], 1) / weight.sum((1, 2))[:, None])
+        return Rows(torch.stack([x, y], 1) / weight.sum((1, 2))[:, None])
 
     def sample_noise(self, rows, steps, rng, *, downscale=1):
         if rng is None:
-            return Positions(torch.zeros(rows, steps, 2))
-        return Positions(torch.randn(rows, steps, 2, generator=rng))
+            return Rows(torch.zeros(rows, steps, 2))
+        return Rows(torch.randn(rows, steps, 2, generator=rng))
 
     def rollout(self, state, actions, noise, *, downscale=1):
         position, path = state.values, []
         for step in range(actions.shape[1]):
             position = moved(position, actions[:, step, :2]) + noise.values[:, step]
             path.append(position)
-        return Positions(torch.stack(path, 1))
+        return Rows(torch.stack(path, 1))
 
     def decode(self, rollout, steps=None):
         return draw(rollout.values if steps is None else rollout.values[:, steps])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data import records
+from tests.refusal import refused
 from vfplan.convert import main
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
@@ -35,13 +36,8 @@ def convert(source, *more, out="store", workers=1):
     return EpisodeStore.open(source.parent / out)
 
 
-def refused(capsys, source, *more, out="store"):
-    with pytest.raises(SystemExit) as exit_:
-        main(arguments(source, *more, out=out))
-    assert exit_.value.code == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(lines) == 1
-    return lines[0].removeprefix("error: ")
+def convert_refused(capsys, source, *more, out="store"):
+    return refused(capsys, main, arguments(source, *more, out=out), begun=True)
 
 
 def damage(file, position):
@@ -82,7 +78,7 @@ def test_any_changed_byte_of_a_record_is_noticed(source, framed, capsys):
         file.write_bytes(framed[2])
         damage(file, position)
         out = f"store-{position}"
-        message = refused(capsys, source, out=out)
+        message = convert_refused(capsys, source, out=out)
         assert message.startswith(f"{file}: record 0 is damaged: expected CRC ")
         with pytest.raises(UserError, match=r"no folder|is unfinished: 2 of 3 episodes"):
             EpisodeStore.open(source.parent / out)
@@ -94,7 +90,7 @@ def test_a_file_that_is_cut_off_is_refused_before_anything_is_written(source, fr
     file.write_bytes(framed[2][:-cut])
     size = len(framed[2])
     expected = f"{file}: record 0 is cut off: expected {size} bytes, found {size - cut}"
-    assert refused(capsys, source) == expected
+    assert convert_refused(capsys, source) == expected
     assert not (source.parent / "store").exists()
 
 
@@ -103,20 +99,20 @@ def test_a_record_of_another_kind_is_refused_before_anything_is_written(source, 
     file = source / "train" / "traj_0_to_1.tfrecords"
     del features["12/action"]
     file.write_bytes(records.framed(records.example(features)))
-    assert refused(capsys, source) == f"{file}: record 0: expected a feature 12/action, found 119 others"
+    assert convert_refused(capsys, source) == f"{file}: record 0: expected a feature 12/action, found 119 others"
     features["12/action"] = records.float_feature(0.1, 0, 0, 0)
     file.write_bytes(records.framed(records.example(features)))
     wanted = "expected dx of an action within 0.07, found 0.1 in 12/action; give a larger action_scale"
-    assert refused(capsys, source) == f"{file}: record 0: {wanted}"
+    assert convert_refused(capsys, source) == f"{file}: record 0: {wanted}"
     file.write_bytes(records.framed(b"\x0b"))
-    assert refused(capsys, source) == f"{file}: record 0: no tf.train.Example: wire type 3"
+    assert convert_refused(capsys, source) == f"{file}: record 0: no tf.train.Example: wire type 3"
     assert not (source.parent / "store").exists()
 
 
 def test_after_a_damaged_record_was_replaced_the_same_command_goes_on(source, framed, capsys):
     file = source / "train" / "traj_2_to_2.tfrecords"
     damage(file, 5000)
-    assert refused(capsys, source).startswith(f"{file}: record 0 is damaged")
+    assert convert_refused(capsys, source).startswith(f"{file}: record 0 is damaged")
     shard = source.parent / "store" / "shard-00000" / "frames.npy"
     before = shard.stat().st_mtime_ns
     file.write_bytes(framed[2])
@@ -126,11 +122,11 @@ def test_after_a_damaged_record_was_replaced_the_same_command_goes_on(source, fr
 
 def test_other_records_or_settings_are_refused(source, framed, capsys):
     convert(source)
-    assert "collected with description.camera=image_aux1, not image_main" in refused(
+    assert "collected with description.camera=image_aux1, not image_main" in convert_refused(
         capsys, source, "camera=image_main"
     )
     (source / "train" / "traj_2_to_2.tfrecords").write_bytes(framed[1])
-    assert "collected with description.fingerprint=" in refused(capsys, source)
+    assert "collected with description.fingerprint=" in convert_refused(capsys, source)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +143,7 @@ def test_other_records_or_settings_are_refused(source, framed, capsys):
     ],
 )
 def test_a_wrong_value_is_one_line_and_nothing_is_written(source, capsys, argument, message):
-    assert refused(capsys, source, argument).startswith(message.format(source=source).split(";")[0])
+    assert convert_refused(capsys, source, argument).startswith(message.format(source=source).split(";")[0])
     assert not (source.parent / "store").exists()
 
 
@@ -156,4 +152,4 @@ def test_a_missing_source_and_an_empty_folder_are_one_line(source, capsys):
         main([])
     assert "source" in capsys.readouterr().err
     (source / "test").mkdir()
-    assert "expected files traj_*.tfrecords with records in" in refused(capsys, source, "split=test")
+    assert "expected files traj_*.tfrecords with records in" in convert_refused(capsys, source, "split=test")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.refusal import refused
 from vfplan.data.known import SOURCES, from_meta
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
@@ -110,10 +111,7 @@ def test_a_killed_run_goes_on(tmp_path):
 )
 def test_a_wrong_value_is_one_line_and_nothing_is_written(tmp_path, capsys, argument, message):
     arguments = [text for text in SMALL if text.partition("=")[0] != argument.partition("=")[0]]
-    with pytest.raises(SystemExit) as exit_:
-        main([*arguments, f"out={tmp_path / 'store'}", argument])
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert refused(capsys, main, [*arguments, f"out={tmp_path / 'store'}", argument]).startswith(message)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from envs import GymEnv
+from tests.refusal import refused
 from vfplan.collect import main as collect
 from vfplan.data.store import EpisodeStore
 from vfplan.plan import main as plan
@@ -33,15 +34,6 @@ def run(tmp_path_factory):
     collect([*DOT, "episodes=6", f"out={folder / 'data'}", "workers=1", f"run_dir={folder / 'record'}"])
     train([f"data={folder / 'data'}", f"run_dir={folder / 'run'}", *TINY])
     return folder
-
-
-def refused(capsys, main, arguments):
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert caught.value.code == 2 and len(lines) == 1
-    return lines[0]
 
 
 def test_a_store_says_which_environment_it_holds_and_has_no_hand(run):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.test_commands import refused
+from tests.refusal import refused
 from vfplan.models.checkpoint import load_checkpoint, shipped_checkpoint
 from vfplan.monitor import main as monitor
 from vfplan.plan import main as plan

@@ -1,33 +1,13 @@
 """Scores of plans by a model whose futures are known: a point that moves by action and noise."""
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 
+from tests.rows import Rows
 from vfplan.costs import Goal
 from vfplan.scoring import FinalistsConfig, Scorer, ScoringConfig
 
 SIZE = 8
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Numbers (B, ...): state, noise and rollout of the model below."""
-
-    values: torch.Tensor
-
-    def repeat(self, copies):
-        return Rows(self.values.repeat_interleave(copies, 0))
-
-    def take(self, rows):
-        return Rows(self.values[rows])
-
-    def scaled(self, temperature):
-        return Rows(self.values * temperature)
-
-    def antithetic(self):
-        return Rows(torch.stack([self.values, -self.values], 1).flatten(0, 1))
 
 
 class Walk:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from vfplan import sections
+from vfplan.checks import require_at_least
 from vfplan.config import command
 
 if TYPE_CHECKING:
@@ -79,9 +80,7 @@ class AuditConfig:
     def __post_init__(self) -> None:
         if self.num_tasks < 0:
             raise ValueError(f"num_tasks must be 0 (all) or more; got {self.num_tasks}")
-        for name in ("num_states", "lockstep"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        require_at_least(self, num_states=1, lockstep=1)
         titles = [cost.title for cost in self.costs]
         if not titles:
             raise ValueError("costs must be one or more of {name, label, settings}")

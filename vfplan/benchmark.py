@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vfplan.checks import require_at_least
 from vfplan.config import command
 from vfplan.plan import main as plan
 
@@ -48,9 +49,7 @@ class BenchmarkConfig:
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in {"num_tasks": 0, "steps": 1, "lockstep": 1, "threads": 0, "seed": 0}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}; got {getattr(self, name)}")
+        require_at_least(self, num_tasks=0, steps=1, lockstep=1, threads=0, seed=0)
         for name in ("models", "planners"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one")

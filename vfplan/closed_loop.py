@@ -43,19 +43,20 @@ class ClosedLoop:
     """
 
     def __init__(self, config: PlanConfig | AuditConfig) -> None:
-        self.config = config
+        assert isinstance(config.env, PushConfig)  # `gym_planning` runs the others
+        self.config, self.env = config, config.env
         self.device = resolve_device(config.device)
-        self.tasks = load_tasks(config.env, config.tasks, config.num_tasks)
+        self.tasks = load_tasks(self.env, config.tasks, config.num_tasks)
         self.model: WorldModel
         self.checkpoint_sha256: str | None
         if config.model == "oracle":
-            self.model, self.checkpoint_sha256 = SimulatorOracle(config.env, device=self.device), None
+            self.model, self.checkpoint_sha256 = SimulatorOracle(self.env, device=self.device), None
         else:
-            trained = load_trained(config.checkpoint, config.env, config.precision, self.device)
+            trained = load_trained(config.checkpoint, self.env, config.precision, self.device)
             self.model, self.checkpoint_sha256 = trained.model, trained.sha256
-        check_scales(self.model, config.scoring, config.env.image_size)
-        self.calibration = _calibration(config.control, config.env, self.checkpoint_sha256)
-        self.proprioception = Proprioception.from_description(describe(config.env))
+        check_scales(self.model, config.scoring, self.env.image_size)
+        self.calibration = _calibration(config.control, self.env, self.checkpoint_sha256)
+        self.proprioception = Proprioception.from_description(describe(self.env))
 
     def scorer(self, part: TaskSet) -> Scorer:
         """What judges plans for the tasks of a group."""
@@ -72,7 +73,7 @@ class ClosedLoop:
     def problem(self, group: range) -> Problem:
         """The tasks of a group, at their starts."""
         part = self.tasks.select(group)
-        environments, observations = start(self.config.env, part)
+        environments, observations = start(self.env, part)
         return Problem(environments, observations, self.goal_images(part), self.proprioception)
 
     def run(

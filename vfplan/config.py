@@ -34,6 +34,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import configs
 from vfplan.errors import UserError
+from vfplan.interrupts import ctrl_c_held_back
 from vfplan.schema import Registry, from_mapping, unknown_message
 from vfplan.yaml_comments import yaml_comments
 
@@ -184,7 +185,9 @@ class Command(Generic[C]):
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
                     number = HydraConfig.get().job.num
                     print(f"job {number}: {' '.join(HydraConfig.get().overrides.task)}", flush=True)
-                self.body(self._to_schema(composed, stamp=stamp, job_number=number))
+                with ctrl_c_held_back():  # it loads modules
+                    config = self._to_schema(composed, stamp=stamp, job_number=number)
+                self.body(config)
 
         with tempfile.TemporaryDirectory() as scratch:
             quiet = {

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from planners.base import Belief, Plan, Planner
+from vfplan.checks import require_at_least
 from vfplan.costs import Goal
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import frames_from_unit, unit_from_frames
@@ -39,9 +40,12 @@ class ControlConfig:
     """The surprise.json that `vfplan.monitor` wrote; empty for no monitor."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "replan_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        require_at_least(self, steps=1, replan_every=1)
+
+    def require_horizon(self, horizon: int) -> None:
+        """Raise ValueError unless plans of `horizon` actions last until the next one is made."""
+        if self.replan_every > horizon:
+            raise ValueError(f"control.replan_every={self.replan_every} exceeds planner.horizon={horizon}")
 
 
 class Environment(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vfplan.checks import require_at_least
 from vfplan.config import command
 from vfplan.offline.settings import Settings
 
@@ -33,9 +34,7 @@ class EvaluateConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("episodes", "threads"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0; got {getattr(self, name)}")
+        require_at_least(self, episodes=0, threads=0)
 
 
 def evaluate(config: EvaluateConfig) -> None:

@@ -13,10 +13,10 @@ from envs.tasks import TaskSet
 from vfplan.conformal import Calibration
 from vfplan.control import Trajectory
 from vfplan.offline.charts import encoded, figure
+from vfplan.results import SOLVED_CM
 from vfplan.statistics import auroc, mcnemar, wilson_interval
 from vfplan.video import gif_bytes, grid
 
-SOLVED_CM = 5.0
 INK = np.array([30.0, 60.0, 220.0])
 
 

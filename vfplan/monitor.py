@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vfplan import sections
+from vfplan.checks import require_at_least
 from vfplan.config import command
 
 if TYPE_CHECKING:
@@ -58,9 +59,7 @@ class MonitorConfig:
     def __post_init__(self) -> None:
         from envs.faults import FAULTS
 
-        for name in ("calibration_episodes", "episodes", "lockstep"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        require_at_least(self, calibration_episodes=1, episodes=1, lockstep=1)
         if not 0 < self.false_alarms < 1:
             raise ValueError(f"false_alarms must be between 0 and 1; got {self.false_alarms}")
         for fault in self.faults:
@@ -73,10 +72,7 @@ class MonitorConfig:
             )
         if self.control.on_surprise != "ignore" or self.control.monitor:
             raise ValueError("set reactions and calibration instead of control.on_surprise and control.monitor")
-        if self.control.replan_every > self.planner.horizon:
-            raise ValueError(
-                f"control.replan_every={self.control.replan_every} exceeds planner.horizon={self.planner.horizon}"
-            )
+        self.control.require_horizon(self.planner.horizon)
 
 
 def monitor(config: MonitorConfig) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vfplan import sections
+from vfplan.checks import require_at_least
 from vfplan.config import command
 
 if TYPE_CHECKING:
+    from envs import GymConfig, PushConfig
     from planners.search import PlannerConfig
     from vfplan.control import ControlConfig
     from vfplan.costs import CostConfig
@@ -35,7 +37,7 @@ examples:
 class PlanConfig:
     """Configuration of `vfplan.plan`; the comments in `configs/plan.yaml` say what each key is."""
 
-    env: Any  # PushConfig, which `closed_loop` runs, or GymConfig, which `gym_planning` runs
+    env: PushConfig | GymConfig
     planner: PlannerConfig
     cost: CostConfig
     scoring: ScoringConfig
@@ -55,12 +57,8 @@ class PlanConfig:
     def __post_init__(self) -> None:
         if self.num_tasks < 0:
             raise ValueError(f"num_tasks must be 0 (all) or more; got {self.num_tasks}")
-        if self.lockstep < 1:
-            raise ValueError(f"lockstep must be at least 1; got {self.lockstep}")
-        if self.control.replan_every > self.planner.horizon:
-            raise ValueError(
-                f"control.replan_every={self.control.replan_every} exceeds planner.horizon={self.planner.horizon}"
-            )
+        require_at_least(self, lockstep=1)
+        self.control.require_horizon(self.planner.horizon)
         if self.model == "oracle" and self.checkpoint:
             raise ValueError("model=oracle is the simulator itself and takes no checkpoint")
         if self.model == "oracle" and self.planner.needs_gradients:

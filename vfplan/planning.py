@@ -58,4 +58,4 @@ def _write_clip(path: Path, loop: ClosedLoop, group: range, trajectory: Trajecto
     assert trajectory.imagined is not None
     imagined = np.concatenate([happened[:, :1], trajectory.imagined[: len(goals)]], axis=1)
     columns = [("goal", shown), ("happened", happened), ("imagined", imagined)]
-    write_gif(path, grid(columns, scale=3), loop.config.env.step_seconds)
+    write_gif(path, grid(columns, scale=3), loop.env.step_seconds)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vfplan.checks import require_at_least
+
 
 @dataclass(frozen=True)
 class LearningConfig:
@@ -44,8 +46,7 @@ class LearningConfig:
     """Largest gradient norm of a level's prior, and of its flow steps; infinite for no limit."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1; got {self.steps}")
+        require_at_least(self, steps=1)
         if min(self.batch, default=0) < 1:
             raise ValueError(f"batch must give at least 1 window per level; got {self.batch}")
         if self.learning_rate <= 0:

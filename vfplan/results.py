@@ -13,6 +13,8 @@ from envs.tasks import TaskSet
 from vfplan.control import Trajectory
 from vfplan.statistics import wilson_interval
 
+SOLVED_CM = 5.0
+"""The distance that the primary measure, success at the end, is judged by."""
 THRESHOLDS_CM = (5, 3)
 
 

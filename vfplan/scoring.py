@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vfplan.checks import require_at_least
 from vfplan.costs import Cost, Goal
 from vfplan.finalists import Score, with_finalists
 from vfplan.imagination import area_average
@@ -31,9 +32,7 @@ class FuturesConfig:
     """Scales the noise of the imagined futures; 0 imagines the one most likely course."""
 
     def __post_init__(self) -> None:
-        for name in ("downscale", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        require_at_least(self, downscale=1, samples=1)
         if self.temperature < 0:
             raise ValueError(f"temperature must not be negative; got {self.temperature}")
         if self.samples > 1 and self.temperature == 0:
@@ -70,8 +69,7 @@ class ScoringConfig(FuturesConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rows_per_call < 1:
-            raise ValueError(f"rows_per_call must be at least 1; got {self.rows_per_call}")
+        require_at_least(self, rows_per_call=1)
         if not 0 <= self.risk_level <= 1:
             raise ValueError(f"risk_level must be between 0 and 1; got {self.risk_level}")
         if self.risk != "mean" and max(stage.samples for stage in self.stages()) == 1:

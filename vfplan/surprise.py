@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vfplan.checks import require_at_least
 from vfplan.models.base import Context, MonitorableModel
 from vfplan.models.precision import in_float32
 
@@ -26,8 +27,7 @@ class SurpriseConfig:
     """Weight of the past in an exponentially weighted average over time; 0 looks at each frame alone."""
 
     def __post_init__(self) -> None:
-        if self.cells < 1:
-            raise ValueError(f"cells must be at least 1; got {self.cells}")
+        require_at_least(self, cells=1)
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"smoothing must be at least 0 and below 1; got {self.smoothing}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from vfplan.checks import require_at_least
 from vfplan.config import command
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ class TrainConfig:
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("validation_episodes", "validate_every", "log_every", "save_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
+        require_at_least(self, validation_episodes=1, validate_every=1, log_every=1, save_every=1)
 
 
 def train(config: TrainConfig) -> None:

@@ -7,10 +7,12 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from vfplan.errors import UserError
+from vfplan.interrupts import ctrl_c_held_back
 
 R = TypeVar("R")
 
@@ -32,11 +34,14 @@ def run_units(work: Work[R], units: Sequence[int], num_workers: int, on_progress
     """
     waiting, deaths = list(reversed(units)), 0
     workers: dict[Any, _Worker] = {}
+    # Else it starts with the first worker, and unblocks in between what `ctrl_c_held_back` blocks for that one.
+    resource_tracker.ensure_running()
     try:
         while waiting or workers:
             while waiting and len(workers) < num_workers:
-                worker = _start(work, waiting.pop())
-                workers[worker.connection] = worker
+                with ctrl_c_held_back():
+                    worker = _start(work, waiting.pop())
+                    workers[worker.connection] = worker
             for connection in wait(list(workers)):
                 worker = workers[connection]
                 kind, value = worker.receive()
@@ -109,7 +114,7 @@ def _start(work: Work[Any], unit: int) -> _Worker:
 
 
 def _serve(connection: "Connection[Any, Any]", work: Work[Any]) -> None:
-    # Ctrl-C reaches the whole group; the parent decides, and its closed pipe tells us.
+    # Ctrl-C reaches the whole group; the parent decides, and its closed pipe tells us. Until here it was held back.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def send(kind: str, value: Any = None) -> None:

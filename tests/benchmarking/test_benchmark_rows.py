@@ -13,6 +13,7 @@ import vfplan.closed_loop
 import vfplan.control
 from envs.push import PushEnv
 from envs.scene import PRESETS
+from tests.refusal import refused
 from vfplan.benchmark import BenchmarkConfig
 from vfplan.benchmark import main as benchmark
 from vfplan.benchmarking.policies import PolicyLoop, scripted
@@ -211,16 +212,6 @@ def test_a_finished_comparison_takes_further_rows_and_tasks_without_repeating_an
     assert json.loads((folder / "oracle-icem" / "0002.json").read_text())["lockstep_group"] == [2, 3]
 
 
-def refused(capsys, given):
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as caught:
-        benchmark(given)
-    assert caught.value.code == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("error: ")
-    return lines[0]
-
-
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -232,7 +223,7 @@ def refused(capsys, given):
 )
 def test_episodes_of_other_settings_are_not_mixed(more, words, whole, capsys):
     before = episode_files(whole)
-    message = refused(capsys, [*arguments(whole), *more])
+    message = refused(capsys, benchmark, [*arguments(whole), *more])
     assert all(word in message for word in words)
     assert episode_files(whole) == before
 
@@ -263,7 +254,7 @@ def test_episodes_of_other_settings_are_not_mixed(more, words, whole, capsys):
 )
 def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(more, words, tmp_path, capsys):
     given = {word.partition("=")[0]: word for word in [*arguments(tmp_path / "out"), *more]}
-    message = refused(capsys, list(given.values()))
+    message = refused(capsys, benchmark, list(given.values()))
     for word in words:
         assert word in message
     assert not (tmp_path / "out").exists()
@@ -273,5 +264,5 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(more, words, 
 def test_a_damaged_episode_is_named(content, words, whole, tmp_path, capsys):
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "episodes" / "zero" / "0001.json").write_bytes(content)
-    message = refused(capsys, arguments(tmp_path / "run"))
+    message = refused(capsys, benchmark, arguments(tmp_path / "run"))
     assert "0001.json is damaged" in message and words in message and "remove it" in message

@@ -3,6 +3,7 @@
 import torch
 from torch.nn import functional
 
+from tests.rows import Rows
 from vfplan.costs import Goal
 
 SIZE = 16
@@ -23,25 +24,12 @@ def image(object_at=None, hand_at=None, size=SIZE):
 def goal_of(target, hand=(0.5, 0.5), current=None):
     """The goal (1 problem) with the hand at `hand`, in fractions of the image, and the newest frame."""
     newest = image((12, 12)) if current is None else current
-    return Goal(target[None], torch.tensor([hand]), HAND_MOTION, newest[None], Memory(torch.zeros(1, 1)))
+    return Goal(target[None], torch.tensor([hand]), HAND_MOTION, newest[None], Rows(torch.zeros(1, 1)))
 
 
 def cost_of(cost, frame, goal):
     """The cost of one future of one frame, with a hand at rest."""
     return cost(frame[None, None, None], torch.zeros(1, 1, 1, 4), goal).item()
-
-
-class Memory:
-    """Rows (B, 1) that stand for a model's memory."""
-
-    def __init__(self, values):
-        self.values = values
-
-    def repeat(self, copies):
-        return Memory(self.values.repeat_interleave(copies, 0))
-
-    def take(self, rows):
-        return Memory(self.values[rows])
 
 
 class TwoLevels:

@@ -5,8 +5,9 @@ import itertools
 import pytest
 import torch
 
-from tests.costs.synthetic import HAND_MOTION, SIZE, Memory, TwoLevels, cost_of, goal_of, image
+from tests.costs.synthetic import HAND_MOTION, SIZE, TwoLevels, cost_of, goal_of, image
 from tests.no_waiting import NoWaiting
+from tests.rows import Rows
 from vfplan.costs import (
     ChromaConfig,
     DesignatedPixelConfig,
@@ -61,7 +62,7 @@ def scene(problems=2, candidates=3, steps=4, seed=0):
 
 
 def memory(problems):
-    return Memory(torch.arange(float(problems))[:, None])
+    return Rows(torch.arange(float(problems))[:, None])
 
 
 @pytest.mark.parametrize("name", COSTS)

@@ -1,12 +1,12 @@
 """Small worlds whose truth is known, and models of them: one that knows the distribution, one that knows the future."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 
+from tests.rows import Rows
 from vfplan.data.episode import Episode
 from vfplan.data.store import EpisodeStore, StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
@@ -86,22 +86,6 @@ def gaussian_store(path, count=10, length=6, size=12, **options):
     rng = torch.Generator().manual_seed(0)
     frames = frames_from_unit(MEAN + STD * torch.randn(count, length + 1, size, size, 3, generator=rng))
     return write_store(path, frames.numpy(), **options)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """States, noise and rollouts of the models below: a tensor with a row each."""
-
-    values: torch.Tensor
-
-    def repeat(self, copies):
-        return Rows(self.values.repeat_interleave(copies, 0))
-
-    def take(self, rows):
-        return Rows(self.values[rows])
-
-    def scaled(self, temperature):
-        return Rows(temperature * self.values)
 
 
 class GaussianWorld:

@@ -1,8 +1,15 @@
-"""Every planner, and every way of running it that its contract must hold for: two numbers per action, plans of five."""
+"""Every planner, and every way of running it that its contract must hold for: two numbers per action, plans of five.
+
+And problems for them, whose cheapest plan is known.
+"""
+
+import torch
 
 import planners
 
 A, T = 2, 5
+E = 3
+TARGET = torch.tensor([0.5, -0.25])
 CONFIGS = {
     "icem": planners.IcemConfig(A, T, samples=16, elites=4),
     "icem_mean": planners.IcemConfig(A, T, samples=16, elites=4, execute="mean"),
@@ -20,3 +27,15 @@ CONFIGS = {
 }
 GAUSSIAN = [name for name, config in CONFIGS.items() if isinstance(config, planners.GaussianConfig)]
 EXECUTES_A_MEAN = ["icem_mean", "mppi", "mppi_controls", "mppi_refined"]  # which is never scored
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def quadratic(plans):
+    return (plans - TARGET).square().sum(dim=(2, 3))
+
+
+def plan(planner, score, seed=0):
+    return planner.plan(score, planner.initial_belief(E, "cpu"), rng(seed))

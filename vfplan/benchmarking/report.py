@@ -11,11 +11,8 @@ from typing import Any
 import numpy as np
 
 from vfplan.benchmarking.episodes import Episode
+from vfplan.results import SOLVED_CM, THRESHOLDS_CM
 from vfplan.statistics import holm, mcnemar, paired_ratio, wilson_interval
-
-SOLVED_CM = 5.0
-"""The distance that the primary measure, success at the end, is judged by."""
-THRESHOLDS_CM = (5, 3)
 
 
 @dataclass(frozen=True)

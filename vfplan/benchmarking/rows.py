@@ -88,7 +88,7 @@ def rows(config: BenchmarkConfig, configure: Configure) -> list[Row]:
 
 
 def _policy_rows(config: BenchmarkConfig, settings: PlanConfig) -> list[Row]:
-    tasks = load_tasks(settings.env, settings.tasks, settings.num_tasks)
+    tasks = load_tasks(config.env, settings.tasks, settings.num_tasks)
     made = []
     for name, policy, reads, of in (
         ("random", policies.uniform, False, "uniform"),
@@ -96,7 +96,7 @@ def _policy_rows(config: BenchmarkConfig, settings: PlanConfig) -> list[Row]:
         ("data-policy", policies.data_policy(config.data_policy), True, config.data_policy),
         ("scripted", policies.scripted, True, "scripted"),
     ):
-        loop = PolicyLoop(policy, settings.env, tasks, steps=config.steps, seed=config.seed)
+        loop = PolicyLoop(policy, config.env, tasks, steps=config.steps, seed=config.seed)
         about = {**_about(settings, tasks), "policy": of}
         made.append(Row(name, loop, about, reads))
     return made

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vfplan.checks import require_at_least
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -23,12 +25,9 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {
-            "samples": 1, "likelihood_steps": 0, "sample_episodes": 0, "rollout_samples": 2, "temperature_episodes": 1,
-            "temperature_samples": 2, "detection_steps": 1, "long_episodes": 1, "long_steps": 1, "batch": 1,
-        }  # fmt: skip
-        for name, limit in least.items():
-            if getattr(self, name) < limit:
-                raise ValueError(f"{name} must be at least {limit}; got {getattr(self, name)}")
+        require_at_least(
+            self, samples=1, likelihood_steps=0, sample_episodes=0, rollout_samples=2, temperature_episodes=1,
+            temperature_samples=2, detection_steps=1, long_episodes=1, long_steps=1, batch=1,
+        )  # fmt: skip
         if not self.temperatures or min(self.temperatures) < 0:
             raise ValueError(f"temperatures must be one or more numbers from 0 on; got {self.temperatures}")

@@ -1,4 +1,4 @@
-"""The commands, one after the other, as a user runs them; and what they say to wrong input."""
+"""The commands, one after the other, as a user runs them."""
 
 import contextlib
 import io
@@ -9,25 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from vfplan.collect import main as collect
+from tests.commands.tiny import TINY
 from vfplan.evaluate import main as evaluate
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.plan import main as plan
 from vfplan.train import main as train
 
-TINY = [
-    "model.priors=[{widths:[4],blocks:[1]},{widths:[4],blocks:[1]},{widths:[4,8],blocks:[1,1]}]",
-    "model.flow_width=4",
-    "model.condition_dim=4",
-    "learning.batch=[2,2,4]",
-    "learning.steps=4",
-    "learning.warmup=2",
-    "validation_episodes=3",
-    "validate_every=2",
-    "save_every=2",
-    "log_every=1",
-    "device=cpu",
-]
 QUICK = [
     "num_tasks=2",
     "control.steps=4",
@@ -45,31 +32,6 @@ FEW = [
     "long_steps=30",
     "device=cpu",
 ]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data") / "push"
-    collect(["env=push", "episodes=8", f"out={folder}", "workers=1", f"run_dir={folder.parent / 'record'}"])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(store, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "push"
-    train([f"data={store}", f"run_dir={folder}", *TINY])
-    return folder
-
-
-def refused(capsys, main, arguments):
-    """The one line on stderr with which a command refuses; nothing else may have been printed there."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("error: ")
-    return lines[0]
 
 
 def metrics(folder):
@@ -112,23 +74,12 @@ class _Stop:
         return False
 
 
-def test_a_run_of_other_settings_is_not_resumed(store, run, capsys):
-    message = refused(capsys, train, [f"data={store}", f"run_dir={run}", *TINY, "learning.beta=0.25"])
-    assert "holds a run with learning=" in message
-
-
 def test_training_can_start_from_a_checkpoint(store, run, tmp_path):
     begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
     train([*begun, *TINY, "learning.steps=1", "learning.learning_rate=1e-12"])
     before, after = (load_checkpoint(folder / "checkpoint").model.state_dict() for folder in (run, tmp_path / "run"))
     for name, value in before.items():
         torch.testing.assert_close(after[name], value)
-
-
-def test_training_does_not_start_from_another_model(store, run, tmp_path, capsys):
-    begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
-    message = refused(capsys, train, [*begun, *TINY, "model.flow_width=6"])
-    assert "model.flow_width=4; this run needs 6" in message and not (tmp_path / "run").exists()
 
 
 @pytest.fixture(scope="module")
@@ -163,22 +114,6 @@ def test_evaluation_leaves_a_page_with_all_its_pictures_and_prints_a_short_table
     lines = printed.strip().splitlines()
     assert len(lines) <= 25 and max(map(len, lines[1:-3])) <= 120
     assert "hidden objects" in printed and "absent: in none of 3 episodes" in printed
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["rollout_samples=1"], "rollout_samples must be at least 2; got 1"),
-        (["temperatures=[0.5,-1]"], "temperatures must be one or more numbers from 0 on"),
-        (["temperatures=[]"], "temperatures must be one or more numbers from 0 on"),
-        (["episodes=9"], "episodes=9, but"),
-        (["threads=-1"], "threads must be at least 0; got -1"),
-    ],
-)
-def test_wrong_input_to_evaluate_is_refused_and_nothing_is_written(arguments, words, store, run, tmp_path, capsys):
-    given = [f"checkpoint={run / 'checkpoint'}", f"data={store}", f"run_dir={tmp_path / 'out'}", "device=cpu"]
-    assert words in refused(capsys, evaluate, [*given, *arguments])
-    assert not (tmp_path / "out").exists()
 
 
 def test_planning_with_a_trained_model_writes_results_and_a_gif(run, tmp_path):
@@ -233,71 +168,6 @@ def test_the_simulator_as_model_solves_a_task(tmp_path):
     plan(["model=oracle", "tasks=dev", "num_tasks=1", "gif=false", f"run_dir={tmp_path / 'out'}", *quick])
     report = json.loads((tmp_path / "out" / "results.json").read_text())
     assert report["tasks"][0]["solved_5cm"] and report["checkpoint_sha256"] is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["env=pusch"], ["env 'pusch'", "did you mean 'push'", "push_bair"]),
-        (["planner=icm"], ["planner 'icm'", "did you mean 'icem'", "mppi, random, shooting, zero"]),
-        (["model=dreamer"], ["model", "dreamer", "oracle"]),
-        (["cost=pixle"], ["did you mean 'pixel'"]),
-        (["planner.horizon=-1"], ["horizon must be at least 1, got -1"]),
-        (["planner.elites=64"], ["elites must be between 1 and samples=", "got 64"]),
-        (["planner.smaples=64"], ["did you mean 'planner.samples'"]),
-        (["num_tasks=-1"], ["num_tasks must be 0 (all) or more; got -1"]),
-        (["num_tasks=1000"], ["1000 tasks asked for", "push benchmark has 200"]),
-        (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
-        (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),
-        (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
-        (["model=oracle", "planner=gradient"], ["model=oracle has no gradients", "expected model=videoflow"]),
-        (["model=oracle", "planner.refine_steps=2"], ["model=oracle has no gradients", "planner.refine_steps above 0"]),
-        (["scoring.finalists.count=2", "planner=gradient"], ["scoring.finalists makes", "scoring.finalists.count=0"]),
-        (["scoring.downscale=3"], ["downscale", "3"]),
-    ],
-)
-def test_wrong_input_to_plan_is_refused_in_one_line_and_nothing_is_written(arguments, words, tmp_path, capsys, run):
-    given = [f"run_dir={tmp_path / 'out'}", "device=cpu"]
-    if not any(argument.startswith(("checkpoint=", "model=")) for argument in arguments):
-        given.append(f"checkpoint={run / 'checkpoint'}")
-    message = refused(capsys, plan, [*arguments, *given])
-    for word in words:
-        assert word in message
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_checkpoint_of_another_environment_or_image_size_is_refused(run, tmp_path, capsys):
-    given = [f"checkpoint={run / 'checkpoint'}", f"run_dir={tmp_path / 'out'}"]
-    assert "was trained on name=push, but env=push_bair" in refused(capsys, plan, ["env=push_bair", *given])
-    assert "image_size=64" in refused(capsys, plan, ["env=push", "env.image_size=32", *given])
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_corrupt_checkpoint_is_refused(run, tmp_path, capsys):
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "config.json").write_bytes((run / "checkpoint" / "config.json").read_bytes())
-    (broken / "model.safetensors").write_bytes((run / "checkpoint" / "model.safetensors").read_bytes()[:-7])
-    for main, more in ((plan, []), (evaluate, [f"data={run}"])):
-        message = refused(capsys, main, [f"checkpoint={broken}", f"run_dir={tmp_path / 'out'}", *more])
-        assert "corrupt checkpoint" in message or "meta.json" in message
-
-
-@pytest.mark.parametrize("main", [train, evaluate])
-def test_an_empty_or_foreign_data_folder_is_refused(main, tmp_path, capsys):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "foreign").mkdir()
-    (tmp_path / "foreign" / "notes.txt").write_text("hello")
-    for name, words in (("empty", "is empty"), ("foreign", "holds no meta.json"), ("absent", "no folder")):
-        message = refused(capsys, main, [f"data={tmp_path / name}", f"run_dir={tmp_path / 'out'}"])
-        assert words in message and "vfplan.collect" in message
-    assert not (tmp_path / "out").exists()
-
-
-def test_training_needs_more_episodes_than_it_validates_on(store, tmp_path, capsys):
-    given = [f"data={store}", f"run_dir={tmp_path / 'out'}", *TINY, "validation_episodes=8"]
-    assert "has 8 episodes; validation_episodes=8 leaves none" in refused(capsys, train, given)
-    assert not (tmp_path / "out").exists()
 
 
 def test_the_model_takes_image_size_and_action_width_from_the_data(run):

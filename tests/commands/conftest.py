@@ -1,0 +1,21 @@
+"""What one command leaves for the next: a store, and the run that was trained on it. No test changes them."""
+
+import pytest
+
+from tests.commands.tiny import TINY
+from vfplan.collect import main as collect
+from vfplan.train import main as train
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "push"
+    collect(["env=push", "episodes=8", f"out={folder}", "workers=1", f"run_dir={folder.parent / 'record'}"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "push"
+    train([f"data={store}", f"run_dir={folder}", *TINY])
+    return folder
