@@ -11,7 +11,7 @@ from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
 from vfplan.models.distributions import LatentNoise
 from vfplan.models.precision import in_float32
-from vfplan.models.prior import LOG_STD_RANGE
+from vfplan.models.prior import LOG_STD_RANGE, LevelPrior
 from vfplan.pixels import LOG_LEVELS, dequantise
 from vfplan.recipe import LearningConfig
 
@@ -185,6 +185,17 @@ def test_a_fresh_model_expects_the_last_frame_again():
         images = model.rollout(model.encode(seen), actions(2, 3), noise).images
     last = (seen.frames[:, -1:].float() + 0.5) / 256 - 0.5
     assert torch.allclose(images, last.expand_as(images), atol=1e-5)
+
+
+def test_components_start_as_copies_from_different_places():
+    torch.manual_seed(0)
+    prior = LevelPrior(
+        latent_channels=2, coarse_channels=0, size=(4, 4), past_frames=1, action_dim=0, widths=(8,), blocks=(1,),
+        condition_dim=4, elements="copy", components=9, copy_radius=1,
+    )  # fmt: skip
+    future = prior(torch.randn(3, 1, 2, 4, 4), None, torch.zeros(3, 1, 0))
+    likeliest = future.components.log_source.argmax(dim=2).squeeze(2)
+    assert torch.equal(likeliest, torch.arange(9)[:, None, None].expand(3, 9, 4, 4))
 
 
 def test_bits_per_dim_approach_a_known_entropy_from_above():

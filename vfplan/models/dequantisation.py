@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
 from vfplan.models.distributions import LOG_SQRT_2PI
 from vfplan.pixels import dequantise
+
+START_STD = 1 / 32
+"""Of a bin: how far from its middle a value is placed at the start of training.
+
+The narrower, the more nearly is a logit-normal normal, and the less is lost because a copy has another shape.
+"""
 
 
 class UniformDequantiser(nn.Module):
@@ -37,6 +45,9 @@ class LearnedDequantiser(nn.Module):
         self.head = nn.Conv2d(width, 2 * channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        low, high = self.LOG_SCALE_RANGE
+        start = math.log(4 * START_STD)  # the slope of the sigmoid in its middle is a quarter
+        nn.init.constant_(self.head.bias[:channels], math.log((start - low) / (high - start)) - 3.0)  # type: ignore[index]
 
     def forward(self, frame: Tensor, previous: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """An image (B, C, Y, X) in [-0.5, 0.5) of uint8 frame (B, C, Y, X), given the one before, and log q(u) (B,)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from vfplan.models.dequantisation import START_STD
 from vfplan.models.distributions import CopyOrChange, Gaussian, LatentDistribution, Mixture
 from vfplan.models.unet import UNet
 
@@ -17,6 +19,9 @@ LOG_STD_RANGE = (-7.5, 1.0)
 # A copy that never errs is limited by the dequantisation alone, and the narrower that learns to be, the better a copy
 # can be told from a change: the lower bound is only there for the precision of float32.
 COPY_LOG_STD_RANGE = (-10.0, 1.0)
+
+FAVOURED_PLACE_LOGIT = 2.0
+"""By how much a component of a mixture prefers its own place to copy from at first, in log-odds to each other place."""
 
 Elements = Literal["gaussian", "copy"]
 
@@ -81,11 +86,14 @@ class LevelPrior(nn.Module):
         # sigma starts near 0.1: between the noise floor of still pixels and the contrast of a moving object.
         self.raw_log_std = nn.Parameter(torch.zeros(latent_channels, 1, 1))
         if self.has_choices:
-            # A copy starts as narrow as uniform dequantisation allows, e^-6.79.
-            self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), -1.487))
+            # A copy starts as narrow as values are placed; latents are orthonormal, so their spread is the same.
+            start = unbounded_log_std(math.log(START_STD / 256), COPY_LOG_STD_RANGE)
+            self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), start))
         if components > 1:
             # Equal components would stay equal for ever.
             nn.init.normal_(self.net.head.bias, std=0.05)  # type: ignore[arg-type]
+            if copy_radius:
+                self._start_components_apart()
 
     def forward(self, past: Tensor, coarse: Tensor | None, actions: Tensor) -> LatentDistribution:
         """The prior of z_t.
@@ -103,6 +111,14 @@ class LevelPrior(nn.Module):
         log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
         parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).split(self.parts, dim=2)
         return Mixture(log_weights, self._elements(past[:, -1:], parts))
+
+    def _start_components_apart(self) -> None:
+        """Let each component prefer to copy from a place of its own, so that each begins as another motion."""
+        places, per_component = self.parts[-1], sum(self.parts)
+        bias: Tensor = self.net.head.bias  # type: ignore[assignment]
+        with torch.no_grad():
+            for component in range(self.components):
+                bias[(component + 1) * per_component - places + component % places] += FAVOURED_PLACE_LOGIT
 
     def _elements(self, last: Tensor, maps: Sequence[Tensor]) -> Gaussian | CopyOrChange:
         change = Gaussian(last + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
@@ -135,3 +151,9 @@ def bounded_log_std(raw: Tensor, bounds: tuple[float, float] = LOG_STD_RANGE) ->
     """A log standard deviation inside `bounds`, about -2 for 0 inside `LOG_STD_RANGE`."""
     low, high = bounds
     return low + (high - low) * torch.sigmoid(raw + 0.6)
+
+
+def unbounded_log_std(log_std: float, bounds: tuple[float, float]) -> float:
+    """The number that `bounded_log_std` maps to this log standard deviation."""
+    low, high = bounds
+    return math.log((log_std - low) / (high - log_std)) - 0.6
