@@ -115,6 +115,12 @@ class Uniform:
         return self
 
 
+@pytest.fixture(autouse=True)
+def two_noise_samples(monkeypatch):
+    """Enough where nothing is random, and quick."""
+    monkeypatch.setattr(known_answers, "NOISE_SAMPLES", 2)
+
+
 def numbers(model, data):
     return known_answers.measure(trial(model, data)).numbers["outcomes"]
 
@@ -134,6 +140,28 @@ def test_a_bias_shows_in_the_probabilities(moving):
     source, data = moving
     found = numbers(Knowing(source, favour=2.0), data)
     assert found["largest_relative_deviation"] > 0.3
+
+
+class Loose(Knowing):
+    """Knows the truth, but has only a noisy bound for the first direction: weights that are right on average."""
+
+    def __init__(self, source, spread):
+        super().__init__(source)
+        self.spread, self.rng = spread, torch.Generator().manual_seed(0)
+
+    def log_prob(self, context, actions, frames, rng):
+        nats = super().log_prob(context, actions, frames, rng).per_frame
+        noise = torch.randn((), generator=self.rng)
+        nats[0] += self.spread * noise - self.spread**2 / 2  # row 0 is outcome 0
+        return LogProb(nats, nats[..., None])
+
+
+@pytest.mark.parametrize("moving", ["movement"], indirect=True)
+def test_the_looseness_of_the_bound_does_not_count_as_a_deviation(moving, monkeypatch):
+    """By the mean of logarithms the first direction would have a fifth too little."""
+    source, data = moving
+    monkeypatch.setattr(known_answers, "NOISE_SAMPLES", 16)
+    assert numbers(Loose(source, spread=0.7), data)["largest_relative_deviation"] < 0.1
 
 
 def test_samples_of_one_outcome_fail_the_chi_square_test(moving):
