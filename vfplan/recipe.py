@@ -33,7 +33,7 @@ class LearningConfig:
     """Exponent of the beta-NLL; 0 is the plain likelihood."""
     anneal: float = 0.0
     """Share of the steps over which alternatives for the whole latent are told apart only gradually (deterministic
-    annealing). Worth 0.6 where the future has several distinct outcomes, nothing where it has one."""
+    annealing). Worth 0.6 where they do not start apart, which those that copy from different places do."""
     history_noise: tuple[float, ...] = (0.0, 0.0, 0.01)
     """Upper end of the std of the noise on the remembered latents of each level, drawn uniformly for half of the
     windows; the other half has none."""
