@@ -41,8 +41,10 @@ def test_it_is_small_loads_and_is_the_one_of_the_card(env):
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_it_was_trained_on_the_frames_that_the_environment_draws_today(env):
     trained, today = load_checkpoint(shipped_checkpoint(env)).environment, PushEnv(PRESETS[env]).description()
-    for key in ("name", "image_size", "renderer", "action_scale", "camera", "floor_to_pixel"):
+    for key in ("name", "image_size", "renderer", "action_scale", "camera"):
         assert trained[key] == today[key], key
+    # Computed with a matrix product, whose last digit depends on the processor.
+    np.testing.assert_allclose(trained["floor_to_pixel"], today["floor_to_pixel"], rtol=1e-12)
 
 
 def test_gradients_of_the_cost_reach_the_actions_through_all_choices_of_the_model():

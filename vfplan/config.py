@@ -176,7 +176,7 @@ class Command(Generic[C]):
         return "\n".join(lines)
 
     def _run_hydra(self, arguments: list[str], overrides: Sequence[str]) -> None:
-        full_errors, stamp = _full_errors(), _timestamp()
+        full_errors, stamp = os.environ.get("HYDRA_FULL_ERROR") == "1", _timestamp()
 
         def job(composed: DictConfig) -> None:
             # Caught here, not around Hydra, which would print the overrides and its own advice first.
@@ -253,17 +253,13 @@ def _flatten(error: BaseException) -> str:
     return re.split(r" See https| full_key:| Set the environment", text)[0]
 
 
-def _full_errors() -> bool:
-    return os.environ.get("HYDRA_FULL_ERROR") == "1"
-
-
 @contextlib.contextmanager
 def _one_line_errors(full: bool | None = None) -> Iterator[None]:
     """End the process with `error: ...` and code 2 on a user's mistake, the traceback before it if asked for."""
     try:
         yield
     except (UserError, HydraException) as error:
-        if _full_errors() if full is None else full:
+        if (os.environ.get("HYDRA_FULL_ERROR") == "1") if full is None else full:
             traceback.print_exc()
         print(f"error: {_flatten(error)}", file=sys.stderr)
         sys.exit(2)
