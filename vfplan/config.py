@@ -12,12 +12,9 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import re
-import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -35,6 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 import configs
 from vfplan.errors import UserError
 from vfplan.interrupts import ctrl_c_held_back
+from vfplan.one_line import flatten, full_errors, one_line_errors
 from vfplan.schema import Registry, from_mapping, unknown_message
 from vfplan.yaml_comments import yaml_comments
 
@@ -87,7 +85,7 @@ class Command(Generic[C]):
         """Run on `arguments` (default: those of the process). Exits with code 2 on a mistake of the user's."""
         arguments = list(sys.argv[1:] if arguments is None else arguments)
         overrides = [text for text in arguments if ("=" in text and not text.startswith("-")) or text[:1] == "~"]
-        with _one_line_errors():
+        with one_line_errors():
             self._check(overrides)
             if {"-h", "--help"} & set(arguments):
                 print(self._help_text(overrides), flush=True)
@@ -111,7 +109,7 @@ class Command(Generic[C]):
             with _no_outer_hydra(), hydra.initialize_config_dir(**_VERSION, config_dir=str(self._root)):
                 return hydra.compose(self.name, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(_flatten(error)) from error
+            raise UserError(flatten(error)) from error
 
     def _check(self, overrides: Sequence[str]) -> None:
         """Refuse what Hydra would accept or explain at length: unknown keys, unknown options, added keys."""
@@ -124,7 +122,7 @@ class Command(Generic[C]):
                 override = parser.parse_override(text)
             except HydraException as error:
                 raise UserError(
-                    f"cannot read '{text}': {_flatten(error)} (quote values with , = spaces or brackets)"
+                    f"cannot read '{text}': {flatten(error)} (quote values with , = spaces or brackets)"
                 ) from error
             if override.is_hydra_override():
                 continue
@@ -176,11 +174,11 @@ class Command(Generic[C]):
         return "\n".join(lines)
 
     def _run_hydra(self, arguments: list[str], overrides: Sequence[str]) -> None:
-        full_errors, stamp = os.environ.get("HYDRA_FULL_ERROR") == "1", _timestamp()
+        full, stamp = full_errors(), _timestamp()
 
         def job(composed: DictConfig) -> None:
             # Caught here, not around Hydra, which would print the overrides and its own advice first.
-            with _one_line_errors(full_errors):
+            with one_line_errors(full):
                 number = None
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
                     number = HydraConfig.get().job.num
@@ -208,7 +206,7 @@ class Command(Generic[C]):
         try:
             values: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         except OmegaConfBaseException as error:
-            raise UserError(_flatten(error)) from error
+            raise UserError(flatten(error)) from error
         if "run_dir" in values:
             values["run_dir"] = self._run_dir(values, stamp, job_number)
         return from_mapping(self.schema, values, sections=self.sections)
@@ -246,30 +244,6 @@ def _flat(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def _timestamp() -> str:
     return time.strftime("%Y%m%d-%H%M%S")
-
-
-def _flatten(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return re.split(r" See https| full_key:| Set the environment", text)[0]
-
-
-@contextlib.contextmanager
-def _one_line_errors(full: bool | None = None) -> Iterator[None]:
-    """End the process with `error: ...` and code 2 on a user's mistake, the traceback before it if asked for."""
-    try:
-        yield
-    except (UserError, HydraException) as error:
-        if (os.environ.get("HYDRA_FULL_ERROR") == "1") if full is None else full:
-            traceback.print_exc()
-        print(f"error: {_flatten(error)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read the output has enough (`| head`); what is still in the buffer must not fail at the exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
 
 
 @contextlib.contextmanager

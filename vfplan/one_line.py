@@ -1,0 +1,43 @@
+"""How a command ends on a mistake of the user's, on Ctrl-C and on a closed pipe: in one line, or none."""
+
+import contextlib
+import os
+import re
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+
+from hydra.errors import HydraException
+
+from vfplan.errors import UserError
+
+
+def flatten(error: BaseException) -> str:
+    """The message of an error in one line, without Hydra's advice."""
+    text = " ".join(str(error).split())
+    return re.split(r" See https| full_key:| Set the environment", text)[0]
+
+
+def full_errors() -> bool:
+    """Whether the user asked for tracebacks too."""
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+@contextlib.contextmanager
+def one_line_errors(full: bool | None = None) -> Iterator[None]:
+    """End the process with `error: ...` and code 2 on a user's mistake, the traceback before it if asked for."""
+    try:
+        yield
+    except (UserError, HydraException) as error:
+        if full_errors() if full is None else full:
+            traceback.print_exc()
+        print(f"error: {flatten(error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output has enough (`| head`); what is still in the buffer must not fail at the exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
