@@ -1,4 +1,4 @@
-"""The only place where uint8 frames become real-valued images and back."""
+"""The only place where uint8 frames become real-valued images and back; and what of an image is colour."""
 
 from __future__ import annotations
 
@@ -43,3 +43,8 @@ def unit_from_frames(frames: Tensor) -> Tensor:
 def frames_from_unit(images: Tensor) -> Tensor:
     """Map decoded images in [0, 1] to uint8 frames."""
     return quantise(images - 0.5)
+
+
+def chroma(images: Tensor) -> Tensor:
+    """Colour minus its grey, (..., C, Y, X): zero for whatever is grey, however bright."""
+    return images - images.mean(dim=-3, keepdim=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vfplan.data.store import EpisodeStore
-from vfplan.imagination import relative_error
+from vfplan.imagination import SquaredError, rollout_error
 from vfplan.likelihood import bits_per_dim
 from vfplan.models.base import Context
 from vfplan.models.videoflow import VideoFlow
@@ -36,15 +36,15 @@ class Validator:
         self.actions = torch.from_numpy(actions).to(device)
 
     def report(self, model: VideoFlow) -> dict[str, float]:
-        """Bits/dim one step ahead, and error relative to copying on thumbnails at each horizon."""
+        """Bits/dim one step ahead; errors relative to copying, of thumbnails and of their colour, at each horizon."""
         past, device = self.past_frames, self.frames.device
         rng = torch.Generator(device).manual_seed(0)
         bits = bits_per_dim(model, self.frames[:, : past + 2], self.actions[:, : past + 1], rng)
-        errors = relative_error(model, self.frames, self.actions, downscale=2**model.top if model.area_averages else 1)
-        reached = [horizon for horizon in HORIZONS if horizon <= len(errors)]
+        errors = rollout_error(model, self.frames, self.actions, downscale=2**model.top if model.area_averages else 1)
         return {
             "bits_per_dim": float(bits.per_episode.mean()),
-            **{f"error_{horizon}": float(errors[horizon - 1]) for horizon in reached},
+            **_at_horizons("error", errors.pixels),
+            **_at_horizons("colour_error", errors.colour),
         }
 
     @torch.inference_mode()
@@ -59,6 +59,11 @@ class Validator:
         buffer = io.BytesIO()
         imageio.imwrite(buffer, np.concatenate(rows), extension=".png")
         return buffer.getvalue()
+
+
+def _at_horizons(name: str, error: SquaredError) -> dict[str, float]:
+    relative = dict(enumerate(error.relative, start=1))
+    return {f"{name}_{horizon}": value for horizon in HORIZONS if (value := relative.get(horizon)) is not None}
 
 
 def _strip(frames: Tensor, enlarge: int = 2) -> np.ndarray:

@@ -81,11 +81,6 @@ def require_positive(**values: float) -> None:
             raise ValueError(f"{name} must be positive; got {value}")
 
 
-def chroma(images: Tensor) -> Tensor:
-    """Colour minus its grey, (..., C, Y, X): zero for whatever is grey, however bright."""
-    return images - images.mean(dim=-3, keepdim=True)
-
-
 def contrast(images: Tensor) -> Tensor:
     """Mean square (E,) of images (E, C, Y, X) around their own mean colour."""
     return (images - images.mean(dim=(-2, -1), keepdim=True)).square().mean(dim=(1, 2, 3)).clamp_min(1e-6)

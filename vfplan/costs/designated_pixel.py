@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vfplan.costs.base import CostConfig, Goal, chroma, over_time, require_positive, strength
+from vfplan.costs.base import CostConfig, Goal, over_time, require_positive, strength
 from vfplan.costs.blur import pyramid
 from vfplan.errors import UserError
+from vfplan.pixels import chroma
 
 Pattern = Literal["current", "goal"]
 PATTERNS = ("current", "goal")

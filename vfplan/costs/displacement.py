@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, chroma, over_time, require_positive
+from vfplan.costs.base import CostConfig, Goal, over_time, require_positive
 from vfplan.costs.hand import reach
+from vfplan.pixels import chroma
 
 LOST = 0.5
 """How far away, in image widths, colour is taken to be that is nowhere: about as far as an object can be."""

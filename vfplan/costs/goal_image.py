@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, chroma, over_time, require_positive
+from vfplan.costs.base import CostConfig, Goal, over_time, require_positive
 from vfplan.costs.blur import pyramid
 from vfplan.costs.hand import hand_free, reach
+from vfplan.pixels import chroma
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, chroma, contrast, over_time, require_positive
+from vfplan.costs.base import CostConfig, Goal, contrast, over_time, require_positive
+from vfplan.pixels import chroma
 
 
 @dataclass(frozen=True)

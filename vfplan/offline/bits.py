@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vfplan.imagination import relative_error
+from vfplan.imagination import RolloutError, rollout_error
 from vfplan.likelihood import Bits, bits_per_dim, shuffled_actions
 from vfplan.offline.charts import curves, encoded, figure, per_step
 from vfplan.offline.section import Estimate, Picture, Section, Table, Test, line
@@ -26,8 +29,8 @@ GIVEN = {
 
 def measure(trial: Trial) -> Section:
     """Score every held-out episode under each kind of actions."""
-    bits, errors = _score(trial)
-    numbers = _numbers(trial, bits, errors)
+    bits, error = _score(trial)
+    numbers = _numbers(trial, bits, error)
     curve = {GIVEN[suffix]: per_step(values.per_step) for suffix, values in bits.items()}
     drawn, (axes,) = figure(1, width=6)
     curves(axes, curve, "bits / dim")
@@ -37,11 +40,11 @@ def measure(trial: Trial) -> Section:
         "Bits per dimension of each frame given the true frames before it. Lower is better; a model that understands "
         "actions pays much more as soon as they are wrong.",
     )
-    return Section(numbers, (_table(bits, trial), *_details(bits[""], errors), picture), _lines(bits, errors))
+    return Section(numbers, (_table(bits, trial), *_details(bits[""], error), picture), _lines(bits, error))
 
 
-def _score(trial: Trial) -> tuple[dict[str, Bits], list[float]]:
-    """Bits per kind of actions, and the relative error of a temperature-0 rollout per step."""
+def _score(trial: Trial) -> tuple[dict[str, Bits], RolloutError]:
+    """Bits per kind of actions, and the error of a temperature-0 rollout."""
     held_out, rng = trial.held_out, torch.Generator(trial.device).manual_seed(trial.settings.seed)
     given: dict[str, Tensor] = {"": held_out.actions}
     if held_out.action_dim and len(held_out) > 1:
@@ -51,7 +54,7 @@ def _score(trial: Trial) -> tuple[dict[str, Bits], list[float]]:
     # Zero actions have noise of their own, so that the two older numbers stay what they were without them.
     generators = {"": rng, "_shuffled_actions": rng, "_no_actions": trial.torch_rng("no actions")}
     parts: dict[str, list[Bits]] = {suffix: [] for suffix in given}
-    errors = []
+    errors: list[RolloutError] = []
     downscale = 1
     while held_out.store.image_size % (2 * downscale) == 0 and held_out.store.image_size >= 2 * downscale * THUMBNAIL:
         downscale *= 2
@@ -61,15 +64,15 @@ def _score(trial: Trial) -> tuple[dict[str, Bits], list[float]]:
             known, rng = (frames[:, :last], chosen[rows, : last - 1]), generators[suffix]
             scored = bits_per_dim(trial.model, *known, rng, samples=trial.settings.samples)
             parts[suffix].append(scored)
-        errors.append(relative_error(trial.model, frames, actions, downscale=downscale))
+        errors.append(rollout_error(trial.model, frames, actions, downscale=downscale))
     joined = {
         suffix: Bits(np.concatenate([b.per_step for b in part]), np.concatenate([b.per_level for b in part]))
         for suffix, part in parts.items()
     }
-    return joined, torch.stack(errors).mean(0).tolist()
+    return joined, reduce(add, errors)
 
 
-def _numbers(trial: Trial, bits: dict[str, Bits], errors: list[float]) -> dict[str, Any]:
+def _numbers(trial: Trial, bits: dict[str, Bits], error: RolloutError) -> dict[str, Any]:
     true = bits[""]
     numbers: dict[str, Any] = {
         "num_episodes": len(trial.held_out),
@@ -78,7 +81,8 @@ def _numbers(trial: Trial, bits: dict[str, Bits], errors: list[float]) -> dict[s
         "bits_per_dim": asdict(Estimate.of(true.per_episode)),
         "per_level": [asdict(Estimate.of(level)) for level in true.per_level.T],
         "per_step": [asdict(estimate) for estimate in per_step(true.per_step)],
-        "rollout_error_relative_to_copying": errors,
+        "rollout_error_relative_to_copying": error.pixels.relative,
+        "rollout_colour_error_relative_to_copying": error.colour.relative,
     }
     for suffix, other in bits.items():
         if suffix:
@@ -114,18 +118,20 @@ def _table(bits: dict[str, Bits], trial: Trial) -> Table:
     )
 
 
-def _details(true: Bits, errors: list[float]) -> tuple[Table, Table]:
+def _details(true: Bits, error: RolloutError) -> tuple[Table, Table]:
     shares = Table(
         ("level", "bits / dim"),
         tuple((_level(i, true), Estimate.of(level).text(4)) for i, level in enumerate(true.per_level.T)),
         "Where the bits go, level by level of the model; the shares add up to the whole.",
     )
-    marks = [step for step in (1, 2, 5, 10, 20, 50) if step <= len(errors)]
+    marks = [step for step in (1, 2, 5, 10, 20, 50) if step <= len(error.pixels.relative)]
+    rows = {"error / copying": error.pixels, "error / copying, colour": error.colour}
     relative = Table(
         ("step", *map(str, marks)),
-        (("error / copying", *(f"{errors[step - 1]:.3f}" for step in marks)),),
+        tuple((name, *(_ratio(errors.relative[step - 1]) for step in marks)) for name, errors in rows.items()),
         f"Squared error of the temperature-0 rollout on {THUMBNAIL}-pixel thumbnails over that of copying the last "
-        "known frame. 0 is perfect, 1 is no better than copying.",
+        "known frame. 0 is perfect, 1 is no better than copying. Colour is what a pixel has beyond its grey: it says "
+        "more of coloured objects, for a grey arm does not count.",
     )
     return shares, relative
 
@@ -136,16 +142,24 @@ def _level(index: int, bits: Bits) -> str:
     return f"{index}{names.get(index, '')}"
 
 
-def _lines(bits: dict[str, Bits], errors: list[float]) -> tuple[str, ...]:
+def _lines(bits: dict[str, Bits], error: RolloutError) -> tuple[str, ...]:
     labels = GIVEN if len(bits) > 1 else {"": "bits / dim"}
     rows = [line(labels[suffix], Estimate.of(values.per_episode).text(4)) for suffix, values in bits.items()]
     levels = ", ".join(f"{level.mean():.4f}" for level in bits[""].per_level.T)
-    marks = [step for step in (1, 5, 10) if step <= len(errors)]
+
+    def at_steps(relative: Sequence[float | None]) -> str:
+        return ", ".join(f"{_ratio(relative[step - 1])} at {step}" for step in (1, 5, 10) if step <= len(relative))
+
     return (
         *rows,
         line("shares of the levels", levels),
-        line("rollout error / copying", ", ".join(f"{errors[step - 1]:.3f} at {step}" for step in marks)),
+        line("rollout error / copying", at_steps(error.pixels.relative)),
+        line("the same of colour", at_steps(error.colour.relative)),
     )
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 TEST = Test(

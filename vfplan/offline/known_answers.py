@@ -19,7 +19,7 @@ from vfplan.statistics import chi_square_p_value
 
 Floats = NDArray[np.float64]
 
-NOISE_SAMPLES = 32
+NOISE_SAMPLES = 128
 """Dequantisation samples for an outcome's log-probability: an importance-weighted bound (Burda et al., 2016, eq. 8)."""
 
 
