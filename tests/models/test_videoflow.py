@@ -187,6 +187,35 @@ def test_a_fresh_model_expects_the_last_frame_again():
     assert torch.allclose(images, last.expand_as(images), atol=1e-5)
 
 
+def advecting(**settings):
+    torch.manual_seed(0)
+    return LevelPrior(
+        latent_channels=3, coarse_channels=0, size=(6, 6), past_frames=2, action_dim=0, widths=(8,), blocks=(1,),
+        condition_dim=4, advection_radius=1, **settings,
+    )  # fmt: skip
+
+
+def test_what_may_move_stands_still_at_first():
+    past = torch.rand(3, 2, 3, 6, 6)
+    for settings in ({}, {"elements": "copy", "components": 4, "copy_radius": 1}):
+        future = advecting(**settings)(past, None, torch.zeros(3, 2, 0))
+        means = future.components.change.mean if settings else future.mean
+        last = past[:, None, -1] if settings else past[:, -1]
+        assert (means - last).abs().max() < 0.2  # little of 17 other places; a mixture's changes start apart
+
+
+def test_every_colour_moves_from_a_place_of_any_frame_that_is_remembered():
+    prior, past = advecting(), torch.rand(3, 2, 3, 6, 6)
+    bias = prior.net.head.bias.data
+    for frame in range(2):
+        for place, (row, column) in enumerate((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)):
+            bias[: prior.sources] = 0.0
+            bias[9 * frame + place] = 50.0
+            moved = prior(past, None, torch.zeros(3, 2, 0)).mean.detach()
+            expected = past[:, frame].roll((-row, -column), dims=(-2, -1))
+            assert torch.allclose(moved[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-6)
+
+
 def test_components_start_as_copies_from_different_places():
     torch.manual_seed(0)
     prior = LevelPrior(
@@ -241,7 +270,8 @@ def test_bits_per_dim_approach_a_known_entropy_from_above():
     ("changes", "message"),
     [
         ({"components": 0}, "components must be at least 1"),
-        ({"copy_radius": -1, "elements": "copy"}, "copy_radius at least 0"),
+        ({"copy_radius": -1, "elements": "copy"}, "copy_radius and advection_radius must be at least 0; got -1 and 0"),
+        ({"advection_radius": -1}, "copy_radius and advection_radius must be at least 0; got 0 and -1"),
         ({"copy_radius": 1}, "copy_radius=1 needs elements=copy; got gaussian"),
         ({"elements": "gated"}, "elements must be gaussian or copy; got gated"),
     ],

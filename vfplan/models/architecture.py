@@ -28,11 +28,15 @@ class PriorConfig:
     """Alternatives for the whole latent."""
     copy_radius: int = 0
     """How many places away an element may be copied from."""
+    advection_radius: int = 0
+    """How many places away values of the memory may move from in the mean; 0 for no such motion."""
 
     def __post_init__(self) -> None:
-        if self.components < 1 or self.copy_radius < 0:
-            got = f"{self.components} and {self.copy_radius}"
-            raise ValueError(f"components must be at least 1 and copy_radius at least 0; got {got}")
+        if self.components < 1:
+            raise ValueError(f"components must be at least 1; got {self.components}")
+        if min(self.copy_radius, self.advection_radius) < 0:
+            got = f"{self.copy_radius} and {self.advection_radius}"
+            raise ValueError(f"copy_radius and advection_radius must be at least 0; got {got}")
         if self.elements not in get_args(Elements):
             raise ValueError(f"elements must be {' or '.join(get_args(Elements))}; got {self.elements}")
         if self.copy_radius and self.elements != "copy":
@@ -52,7 +56,7 @@ class VideoFlowConfig(Architecture):
     priors: tuple[PriorConfig, ...] = (
         PriorConfig((16, 24, 32), (1, 1, 1), "copy"),
         PriorConfig((24, 40, 48), (1, 1, 1), "copy"),
-        PriorConfig((32, 64, 128), (1, 2, 2), "copy", 8),
+        PriorConfig((32, 64, 128), (1, 2, 2), "copy", 8, 1, 2),
     )
     """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
 
@@ -85,6 +89,7 @@ def assemble(config: VideoFlowConfig) -> VideoFlow:
                 elements=prior.elements,
                 components=prior.components,
                 copy_radius=prior.copy_radius,
+                advection_radius=prior.advection_radius,
             )
         )
     learned = config.dequantisation == "learned"

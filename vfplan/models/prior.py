@@ -23,14 +23,18 @@ COPY_LOG_STD_RANGE = (-10.0, 1.0)
 FAVOURED_PLACE_LOGIT = 2.0
 """By how much a component of a mixture prefers its own place to copy from at first, in log-odds to each other place."""
 
+STANDING_LOGIT = 9.0
+"""By how much values stand still at first rather than move in from each other place of the memory, in log-odds."""
+
 Elements = Literal["gaussian", "copy"]
 
 
 class LevelPrior(nn.Module):
     """p(z_t | past z, coarse images up to time t, actions) of one level.
 
-    A U-Net sees the memory; all actions of the memory window act through FiLM. The mean is the previous latent plus a
-    learned change (the latent skip of VideoFlow), the log standard deviation is bounded on both sides.
+    A U-Net sees the memory; all actions of the memory window act through FiLM. The mean is the previous latent (the
+    latent skip of VideoFlow), or what moves there from around, plus a learned change; the log standard deviation is
+    bounded on both sides.
 
     Args:
         latent_channels: channels c of the latent.
@@ -43,6 +47,7 @@ class LevelPrior(nn.Module):
         elements: `gaussian`, or `copy`, a mixture per element of staying and changing.
         components: M; more than one gives a mixture over the whole latent.
         copy_radius: how many places away `copy` may take a value from.
+        advection_radius: how many places away values of the memory may move from in the mean; 0 for no such motion.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class LevelPrior(nn.Module):
         elements: Elements = "gaussian",
         components: int = 1,
         copy_radius: int = 0,
+        advection_radius: int = 0,
     ) -> None:
         super().__init__()
         self.latent_shape = (latent_channels, *size)
@@ -69,6 +75,8 @@ class LevelPrior(nn.Module):
         self.parts = [latent_channels] * (3 if self.has_choices else 2)
         if copy_radius:
             self.parts.append((2 * copy_radius + 1) ** 2)
+        self.advection_radius = advection_radius
+        self.sources = past_frames * (2 * advection_radius + 1) ** 2 if advection_radius else 0
         self.embed_actions = nn.Sequential(
             nn.Linear(max(1, past_frames * action_dim), condition_dim),
             nn.SiLU(),
@@ -77,7 +85,7 @@ class LevelPrior(nn.Module):
         )
         self.net = UNet(
             in_channels=past_frames * latent_channels + (past_frames + 1) * coarse_channels,
-            out_channels=sum(self.parts) * components + (components if components > 1 else 0),
+            out_channels=sum(self.parts) * components + self.sources + (components if components > 1 else 0),
             size=size,
             widths=widths,
             blocks=blocks,
@@ -94,6 +102,8 @@ class LevelPrior(nn.Module):
             nn.init.normal_(self.net.head.bias, std=0.05)  # type: ignore[arg-type]
             if copy_radius:
                 self._start_components_apart()
+        if advection_radius:
+            self._start_standing()
 
     def forward(self, past: Tensor, coarse: Tensor | None, actions: Tensor) -> LatentDistribution:
         """The prior of z_t.
@@ -106,11 +116,24 @@ class LevelPrior(nn.Module):
         inputs = [past.flatten(1, 2)] if coarse is None else [past.flatten(1, 2), coarse.flatten(1, 2)]
         flat = actions.flatten(1) if self.action_dim else past.new_zeros(past.shape[0], 1)
         maps = self.net(torch.cat(inputs, dim=1), self.embed_actions(flat))
+        motion, maps = maps.split([self.sources, maps.shape[1] - self.sources], dim=1)
+        moved = self._advected(past, motion)
         if self.components == 1:
-            return self._elements(past[:, -1], maps.split(self.parts, dim=1))
+            return self._elements(past[:, -1], moved, maps.split(self.parts, dim=1))
         log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
         parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).split(self.parts, dim=2)
-        return Mixture(log_weights, self._elements(past[:, -1:], parts))
+        return Mixture(log_weights, self._elements(past[:, -1:], moved[:, None], parts))
+
+    def _advected(self, past: Tensor, logits: Tensor) -> Tensor:
+        """What moves to each place (B, c, y, x): a blend of the memory (B, P, c, y, x) around it.
+
+        Dynamic neural advection (Finn, Goodfellow and Levine, 2016, section 3.1), of all P frames, so that what was
+        hidden for a moment can come back. All channels move together: no colour has to be learned for itself.
+        """
+        if not self.advection_radius:
+            return past[:, -1]
+        around = neighbours(past, self.advection_radius).flatten(1, 2)
+        return torch.einsum("bkyx,bkcyx->bcyx", logits.softmax(1), around)
 
     def _start_components_apart(self) -> None:
         """Let each component prefer to copy from a place of its own, so that each begins as another motion."""
@@ -118,10 +141,19 @@ class LevelPrior(nn.Module):
         bias: Tensor = self.net.head.bias  # type: ignore[assignment]
         with torch.no_grad():
             for component in range(self.components):
-                bias[(component + 1) * per_component - places + component % places] += FAVOURED_PLACE_LOGIT
+                first = self.sources + (component + 1) * per_component - places
+                bias[first + component % places] += FAVOURED_PLACE_LOGIT
 
-    def _elements(self, last: Tensor, maps: Sequence[Tensor]) -> Gaussian | CopyOrChange:
-        change = Gaussian(last + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
+    def _start_standing(self) -> None:
+        """Let all that might move stay where it is in the last frame."""
+        bias: Tensor = self.net.head.bias  # type: ignore[assignment]
+        places = (2 * self.advection_radius + 1) ** 2
+        with torch.no_grad():
+            bias[: self.sources] = 0.0
+            bias[self.sources - 1 - places // 2] = STANDING_LOGIT
+
+    def _elements(self, last: Tensor, moved: Tensor, maps: Sequence[Tensor]) -> Gaussian | CopyOrChange:
+        change = Gaussian(moved + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
         if not self.has_choices:
             return change
         places = maps[3] if self.copy_radius else torch.zeros_like(maps[2][..., :1, :, :])
