@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from vfplan.checks import require_at_least
 from vfplan.config import command
+from vfplan.errors import UserError
 
 if TYPE_CHECKING:
     from vfplan.models.videoflow import Architecture
@@ -52,7 +54,19 @@ def train(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
     from vfplan.training import run
 
-    run(config)
+    run(_with_architecture_of_init(config) if config.init else config)
+
+
+def _with_architecture_of_init(config: TrainConfig) -> TrainConfig:
+    """What the command line leaves as it comes with `model`, the checkpoint in `init` decides."""
+    from vfplan.models.checkpoint import load_checkpoint
+
+    found, wanted = load_checkpoint(Path(config.init)).model.config, config.model
+    if found.name != wanted.name:
+        raise UserError(f"checkpoint {config.init} holds model={found.name}; this run has model={wanted.name}")
+    usual = main.configuration([f"model={wanted.name}", "data=none"]).model
+    left = [field.name for field in fields(wanted) if getattr(wanted, field.name) == getattr(usual, field.name)]
+    return replace(config, model=replace(wanted, **{name: getattr(found, name) for name in left}))
 
 
 def _models() -> dict[str, Any]:

@@ -20,6 +20,12 @@ def test_training_does_not_start_from_another_model(store, run, tmp_path, capsys
     assert "model.flow_width=4; this run needs 6" in message and not (tmp_path / "run").exists()
 
 
+def test_training_does_not_start_from_a_model_of_another_name(store, run, tmp_path, capsys):
+    begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}", "model=videoflow_shapes"]
+    message = refused(capsys, train, begun)
+    assert "holds model=videoflow; this run has model=videoflow_shapes" in message and not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
