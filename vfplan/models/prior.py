@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Literal
 
 import torch
@@ -132,8 +133,12 @@ class LevelPrior(nn.Module):
         """
         if not self.advection_radius:
             return past[:, -1]
-        around = neighbours(past, self.advection_radius).flatten(1, 2)
-        return torch.einsum("bkyx,bkcyx->bcyx", logits.softmax(1), around)
+        weights = logits.softmax(1).unflatten(1, (past.shape[1], -1)).unsqueeze(3)
+        moved = torch.zeros_like(past[:, -1])
+        # One place after the other: all of them side by side do not fit the caches, and take five times as long.
+        for weight, values in zip(weights.unbind(2), shifts(past, self.advection_radius), strict=True):
+            moved = moved + (weight * values).sum(1)
+        return moved
 
     def _start_components_apart(self) -> None:
         """Let each component prefer to copy from a place of its own, so that each begins as another motion."""
@@ -171,12 +176,15 @@ def neighbours(x: Tensor, radius: int) -> Tensor:
 
     Beyond the border the nearest value is repeated.
     """
-    if radius == 0:
-        return x.unsqueeze(-4)
+    return torch.stack(list(shifts(x, radius)), dim=-4) if radius else x.unsqueeze(-4)
+
+
+def shifts(x: Tensor, radius: int) -> Iterator[Tensor]:
+    """The same one place after the other: K times (..., c, y, x)."""
     rows, columns = x.shape[-2:]
-    flat = nn.functional.pad(x.flatten(0, -4), (radius,) * 4, mode="replicate")
-    shifts = [flat[..., i : i + rows, j : j + columns] for i in range(2 * radius + 1) for j in range(2 * radius + 1)]
-    return torch.stack(shifts, dim=-4).unflatten(0, x.shape[:-3])
+    padded = nn.functional.pad(x.flatten(0, -4), (radius,) * 4, mode="replicate").unflatten(0, x.shape[:-3])
+    for row, column in product(range(2 * radius + 1), repeat=2):
+        yield padded[..., row : row + rows, column : column + columns]
 
 
 def bounded_log_std(raw: Tensor, bounds: tuple[float, float] = LOG_STD_RANGE) -> Tensor:
