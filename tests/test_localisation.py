@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tests.offline.conftest import FLOOR_TO_PIXEL, arena
-from vfplan.localisation import Colour, Locator, chroma, held
+from vfplan.localisation import Colour, Locator, colourfulness, held
 
 FIFTH = 2e-3  # m: a pixel of the arena is about 1 cm
 
@@ -46,12 +46,12 @@ def test_a_hidden_object_is_nowhere_and_spoils_no_fit():
 def test_a_grey_store_has_no_colour():
     grey = torch.randint(0, 256, (5, 1, 8, 8), dtype=torch.uint8).expand(-1, 3, -1, -1)
     assert Colour.of(grey) is None
-    assert chroma(grey).max() < 1e-6
+    assert colourfulness(grey).max() < 1e-6
 
 
-def test_chroma_of_pure_red():
+def test_colourfulness_of_pure_red():
     red = torch.tensor([255, 0, 0], dtype=torch.uint8)[:, None, None]
-    assert abs(chroma(red).item() - 255 / 256 * np.sqrt(2 / 3)) < 1e-6
+    assert abs(colourfulness(red).item() - 255 / 256 * np.sqrt(2 / 3)) < 1e-6
 
 
 def test_an_unseen_object_stays_where_it_was_last_seen():

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from vfplan.pixels import unit_from_frames
+from vfplan.pixels import chroma, unit_from_frames
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class Colour:
     @classmethod
     def of(cls, frames: Tensor) -> Colour | None:
         """From true frames (..., C, Y, X) uint8, at most a few thousand; None if they carry hardly any colour."""
-        found = chroma(frames.flatten(0, -4))
+        found = colourfulness(frames.flatten(0, -4))
         strongest = float(found.amax(dim=(-2, -1)).median())
         if strongest < FAINTEST:
             return None
@@ -44,7 +44,7 @@ class Colour:
 
     def weights(self, frames: Tensor) -> Tensor:
         """Chroma (..., Y, X) of frames (..., C, Y, X) uint8 where it counts, zero elsewhere."""
-        found = chroma(frames)
+        found = colourfulness(frames)
         return found * (found > self.threshold)
 
     def mass(self, frames: Tensor) -> Floats:
@@ -52,10 +52,9 @@ class Colour:
         return (self.weights(frames).sum(dim=(-2, -1)).double() / self.usual).cpu().numpy()
 
 
-def chroma(frames: Tensor) -> Tensor:
-    """The length (..., Y, X) of colour minus grey of frames (..., C, Y, X) uint8, in units of the full scale."""
-    images = unit_from_frames(frames)
-    return (images - images.mean(dim=-3, keepdim=True)).norm(dim=-3)
+def colourfulness(frames: Tensor) -> Tensor:
+    """The length (..., Y, X) of the chroma of frames (..., C, Y, X) uint8, in units of the full scale."""
+    return chroma(unit_from_frames(frames)).norm(dim=-3)
 
 
 @dataclass(frozen=True)

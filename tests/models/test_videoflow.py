@@ -197,11 +197,11 @@ def advecting(**settings):
 
 def test_what_may_move_stands_still_at_first():
     past = torch.rand(3, 2, 3, 6, 6)
-    for settings in ({}, {"elements": "copy", "components": 4, "copy_radius": 1}):
-        future = advecting(**settings)(past, None, torch.zeros(3, 2, 0))
-        means = future.components.change.mean if settings else future.mean
-        last = past[:, None, -1] if settings else past[:, -1]
-        assert (means - last).abs().max() < 0.2  # little of 17 other places; a mixture's changes start apart
+    alone = advecting()(past, None, torch.zeros(3, 2, 0))
+    assert (alone.mean - past[:, -1]).abs().max() < 0.01  # e^-9 of each of 17 other places
+    mixture = advecting(elements="copy", components=4, copy_radius=1)(past, None, torch.zeros(3, 2, 0))
+    # What components change starts apart by biases with a standard deviation of 0.05.
+    assert (mixture.components.change.mean - past[:, None, -1]).abs().max() < 0.2
 
 
 def test_every_colour_moves_from_a_place_of_any_frame_that_is_remembered():

@@ -54,9 +54,9 @@ class VideoFlowConfig(Architecture):
     dequantisation: Literal["uniform", "learned"] = "learned"
     dequantisation_width: int = 12
     priors: tuple[PriorConfig, ...] = (
-        PriorConfig((16, 24, 32), (1, 1, 1), "copy"),
-        PriorConfig((24, 40, 48), (1, 1, 1), "copy"),
-        PriorConfig((32, 64, 128), (1, 2, 2), "copy", 8, 1, 2),
+        PriorConfig((16, 24, 32), (1, 1, 1), "copy", copy_radius=1),
+        PriorConfig((24, 40, 48), (1, 1, 1), "copy", copy_radius=1),
+        PriorConfig((32, 64, 128), (1, 2, 2), "copy", components=8, copy_radius=1, advection_radius=2),
     )
     """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
 

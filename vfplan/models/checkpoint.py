@@ -15,7 +15,7 @@ from torch import nn
 
 from vfplan.errors import UserError
 from vfplan.models.build import CONFIGS, build_model
-from vfplan.models.videoflow import VideoFlow
+from vfplan.models.videoflow import Architecture, VideoFlow
 from vfplan.rundir import file_sha256, published_folder, write_json
 from vfplan.schema import from_mapping
 
@@ -61,19 +61,19 @@ def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpo
         UserError: if the folder is no checkpoint, is of another format, is damaged (SHA-256), or names an unknown
             architecture.
     """
-    if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
-        raise UserError(f"no checkpoint at {folder}: expected a folder with {WEIGHTS} and {DESCRIPTION}")
-    description = _read_description(folder / DESCRIPTION)
+    description = _description(folder)
     sha256 = file_sha256(folder / WEIGHTS)
     if sha256 != description["sha256"]:
         expected = str(description["sha256"])
         raise UserError(f"corrupt checkpoint {folder / WEIGHTS}: SHA-256 {sha256[:12]}…, expected {expected[:12]}…")
-    name = description["model"].get("name")
-    if name not in CONFIGS:
-        raise UserError(f"checkpoint {folder} holds a model named {name!r}; known models: {', '.join(CONFIGS)}")
-    model = build_model(from_mapping(CONFIGS[name], description["model"], where="model."))
+    model = build_model(_architecture(folder, description))
     _load_weights(model, folder / WEIGHTS)
     return Checkpoint(model.to(device).eval(), description["environment"], description["training"], sha256)
+
+
+def load_architecture(folder: Path) -> Architecture:
+    """The architecture alone of the model in a checkpoint folder. Raises UserError as `load_checkpoint` does."""
+    return _architecture(folder, _description(folder))
 
 
 def shipped_checkpoint(env: str) -> Path:
@@ -89,7 +89,17 @@ def shipped_checkpoint(env: str) -> Path:
     return folder
 
 
-def _read_description(path: Path) -> dict[str, Any]:
+def _architecture(folder: Path, description: dict[str, Any]) -> Architecture:
+    name = description["model"].get("name")
+    if name not in CONFIGS:
+        raise UserError(f"checkpoint {folder} holds a model named {name!r}; known models: {', '.join(CONFIGS)}")
+    return from_mapping(CONFIGS[name], description["model"], where="model.")
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    if not path.is_file() or not (folder / WEIGHTS).is_file():
+        raise UserError(f"no checkpoint at {folder}: expected a folder with {WEIGHTS} and {DESCRIPTION}")
     try:
         description = json.loads(path.read_text())
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -75,9 +75,9 @@ class LevelPrior(nn.Module):
         self.copy_radius = copy_radius
         self.parts = [latent_channels] * (3 if self.has_choices else 2)
         if copy_radius:
-            self.parts.append((2 * copy_radius + 1) ** 2)
+            self.parts.append(count_places(copy_radius))
         self.advection_radius = advection_radius
-        self.sources = past_frames * (2 * advection_radius + 1) ** 2 if advection_radius else 0
+        self.sources = past_frames * count_places(advection_radius) if advection_radius else 0
         self.embed_actions = nn.Sequential(
             nn.Linear(max(1, past_frames * action_dim), condition_dim),
             nn.SiLU(),
@@ -152,10 +152,10 @@ class LevelPrior(nn.Module):
     def _start_standing(self) -> None:
         """Let all that might move stay where it is in the last frame."""
         bias: Tensor = self.net.head.bias  # type: ignore[assignment]
-        places = (2 * self.advection_radius + 1) ** 2
+        same_place = count_places(self.advection_radius) // 2
         with torch.no_grad():
             bias[: self.sources] = 0.0
-            bias[self.sources - 1 - places // 2] = STANDING_LOGIT
+            bias[self.sources - 1 - same_place] = STANDING_LOGIT
 
     def _elements(self, last: Tensor, moved: Tensor, maps: Sequence[Tensor]) -> Gaussian | CopyOrChange:
         change = Gaussian(moved + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
@@ -171,8 +171,13 @@ class LevelPrior(nn.Module):
         )
 
 
+def count_places(radius: int) -> int:
+    """K: the places of a square that reaches `radius` places to each side."""
+    return (2 * radius + 1) ** 2
+
+
 def neighbours(x: Tensor, radius: int) -> Tensor:
-    """The values (..., K, c, y, x) at the K = (2 radius + 1)^2 places around each place of x (..., c, y, x).
+    """The values (..., K, c, y, x) at the K places around each place of x (..., c, y, x).
 
     Beyond the border the nearest value is repeated.
     """
@@ -180,7 +185,7 @@ def neighbours(x: Tensor, radius: int) -> Tensor:
 
 
 def shifts(x: Tensor, radius: int) -> Iterator[Tensor]:
-    """The same one place after the other: K times (..., c, y, x)."""
+    """The values at each of the K places around each place of x, one after the other: K times (..., c, y, x)."""
     rows, columns = x.shape[-2:]
     padded = nn.functional.pad(x.flatten(0, -4), (radius,) * 4, mode="replicate").unflatten(0, x.shape[:-3])
     for row, column in product(range(2 * radius + 1), repeat=2):
