@@ -126,6 +126,7 @@ def test_a_sweep_runs_every_job_in_its_own_folder(toy, seen, capsys):
         (["horizn=3"], "unknown key 'horizn'; did you mean 'horizon'? (valid: horizon, mode, planner, run_dir, s"),
         (["planner.sampels=3"], "unknown key 'planner.sampels'; did you mean 'planner.samples'? (valid: planner.beta"),
         (["sampels=3"], "unknown key 'sampels'; did you mean 'planner.samples'? (valid: horizon"),
+        (["horizon.far=3"], "unknown key 'horizon.far'; did you mean 'horizon'? (valid: horizon, mode, planner"),
         (["planner=shooting", "planner.samples=3"], "unknown key 'planner.samples'"),
         (["+new=1"], "unknown key 'new'"),
         (["++new=1"], "unknown key 'new'"),

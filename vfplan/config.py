@@ -134,8 +134,8 @@ class Command(Generic[C]):
         for text, override in assigned:
             if override.key_or_group not in keys:
                 level = override.key_or_group.rpartition(".")[0]
-                level = level if level in keys else ""
-                siblings = [key for key in keys if key.rpartition(".")[0] == level]
+                # A key that is no section, as `model` is for some commands, has nothing below it to offer.
+                siblings = _below(level, keys) or _below("", keys)
                 raise UserError(unknown_message("key", override.key_or_group, siblings, nearest_of=keys))
             if override.is_delete() or (override.is_add() and not override.is_force_add()):
                 raise UserError(f"'{text}' adds or removes a key; write {override.key_or_group}=VALUE to set it")
@@ -232,6 +232,10 @@ def _check_options(override: Override, options: list[str]) -> list[str]:
         if value not in options:
             raise UserError(unknown_message(str(override.key_or_group), value, options))
     return values
+
+
+def _below(section: str, keys: set[str]) -> list[str]:
+    return [key for key in keys if key.rpartition(".")[0] == section]
 
 
 def _flat(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
