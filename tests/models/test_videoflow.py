@@ -1,6 +1,7 @@
 """VideoFlow: exact densities, exact marginals, bounds on likelihoods that are known."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from vfplan.learning import Learner
 from vfplan.likelihood import bits_per_dim
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
-from vfplan.models.distributions import LatentNoise
+from vfplan.models.distributions import LatentNoise, choose_component
 from vfplan.models.precision import in_float32
 from vfplan.models.prior import LOG_STD_RANGE, LevelPrior
 from vfplan.pixels import LOG_LEVELS, dequantise
@@ -216,6 +217,40 @@ def test_every_colour_moves_from_a_place_of_any_frame_that_is_remembered():
             assert torch.allclose(moved[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-6)
 
 
+@pytest.mark.parametrize("likeliest", [True, False])
+def test_a_sample_needs_no_component_but_the_chosen_one(likeliest):
+    """Computing one component of a mixture gives the sample that the whole mixture gives."""
+    prior, rng = advecting(elements="copy", components=4, copy_radius=1).double(), torch.Generator().manual_seed(2)
+    for parameter in prior.parameters():
+        parameter.data += 0.3 * torch.randn(parameter.shape, generator=rng, dtype=torch.float64)
+    past = torch.rand(32, 2, 3, 6, 6, generator=rng, dtype=torch.float64)
+    given = past, None, torch.zeros(32, 2, 0, dtype=torch.float64)
+    values, choices = torch.randn(2, 32, 3, 6, 6, generator=rng, dtype=torch.float64)
+    component = torch.randn(32, generator=rng, dtype=torch.float64)
+    noise = LatentNoise(values) if likeliest else LatentNoise(values, choices, component)
+    whole = prior(*given)
+    assert len(choose_component(whole.log_weights, noise.component).unique()) > 1
+    assert torch.allclose(prior.sample(*given, noise), whole.transform(noise), atol=1e-12)
+
+
+def test_a_level_sees_as_many_remembered_frames_as_it_asks_for():
+    torch.manual_seed(0)
+    fine, top = (replace(CONFIG.priors[level], past_frames=frames) for level, frames in ((0, 1), (2, 2)))
+    model = assemble(replace(CONFIG, priors=(fine, CONFIG.priors[1], top)))
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    seen, action, image = context(4), actions(4, 1)[:, 0], torch.rand(4, 3, SIZE, SIZE) - 0.5
+    past = Context(seen.frames.clone(), seen.actions.clone())
+    past.frames[:, 0], past.actions[:, 0] = 255 - past.frames[:, 0], -past.actions[:, 0]
+
+    def scores(context):
+        return model.level_log_probs(model.encode(context), action, image, torch.zeros(4))
+
+    same = scores(seen) == scores(past)
+    assert same[:, 0].all()
+    assert not same[:, 1:].any()
+
+
 def test_components_start_as_copies_from_different_places():
     torch.manual_seed(0)
     prior = LevelPrior(
@@ -273,9 +308,15 @@ def test_bits_per_dim_approach_a_known_entropy_from_above():
         ({"copy_radius": -1, "elements": "copy"}, "copy_radius and advection_radius must be at least 0; got -1 and 0"),
         ({"advection_radius": -1}, "copy_radius and advection_radius must be at least 0; got 0 and -1"),
         ({"copy_radius": 1}, "copy_radius=1 needs elements=copy; got gaussian"),
+        ({"past_frames": -1}, "past_frames must be at least 1, or 0 for all; got -1"),
         ({"elements": "gated"}, "elements must be gaussian or copy; got gated"),
     ],
 )
 def test_priors_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         PriorConfig((4,), (1,), **changes)
+
+
+def test_a_level_cannot_see_more_than_is_remembered():
+    with pytest.raises(ValueError, match="a prior cannot see 3 frames of a memory of past_frames=2"):
+        replace(CONFIG, priors=(PriorConfig((4,), (1,), past_frames=3),) * 3)

@@ -30,6 +30,8 @@ class PriorConfig:
     """How many places away an element may be copied from."""
     advection_radius: int = 0
     """How many places away values of the memory may move from in the mean; 0 for no such motion."""
+    past_frames: int = 0
+    """How many of the remembered frames this level sees, the newest ones; 0 for all."""
 
     def __post_init__(self) -> None:
         if self.components < 1:
@@ -37,6 +39,8 @@ class PriorConfig:
         if min(self.copy_radius, self.advection_radius) < 0:
             got = f"{self.copy_radius} and {self.advection_radius}"
             raise ValueError(f"copy_radius and advection_radius must be at least 0; got {got}")
+        if self.past_frames < 0:
+            raise ValueError(f"past_frames must be at least 1, or 0 for all; got {self.past_frames}")
         if self.elements not in get_args(Elements):
             raise ValueError(f"elements must be {' or '.join(get_args(Elements))}; got {self.elements}")
         if self.copy_radius and self.elements != "copy":
@@ -64,6 +68,9 @@ class VideoFlowConfig(Architecture):
         super().__post_init__()
         if len(self.priors) < 1 or self.image_size % 2 ** (len(self.priors) - 1):
             raise ValueError(f"image_size={self.image_size} cannot be halved for {len(self.priors)} levels")
+        longest = max(prior.past_frames for prior in self.priors)
+        if longest > self.past_frames:
+            raise ValueError(f"a prior cannot see {longest} frames of a memory of past_frames={self.past_frames}")
 
 
 def assemble(config: VideoFlowConfig) -> VideoFlow:
@@ -81,7 +88,7 @@ def assemble(config: VideoFlowConfig) -> VideoFlow:
                 latent_channels=level.latent_channels,
                 coarse_channels=level.coarse_channels,
                 size=(side, side),
-                past_frames=config.past_frames,
+                past_frames=prior.past_frames or config.past_frames,
                 action_dim=config.action_dim,
                 widths=prior.widths,
                 blocks=prior.blocks,

@@ -213,7 +213,7 @@ class Mixture(LatentDistribution):
 
     def transform(self, noise: LatentNoise) -> Tensor:
         """The component that the noise selects, and its sample."""
-        chosen = self.log_weights.argmax(1) if noise.component is None else choose(self.log_weights, noise.component)
+        chosen = choose_component(self.log_weights, noise.component)
         rows, count = torch.arange(len(chosen), device=chosen.device), self.log_weights.shape[1]
 
         def of_chosen(parameter: Tensor) -> Tensor:
@@ -224,6 +224,11 @@ class Mixture(LatentDistribution):
     def detach(self) -> Mixture:
         """Cut off from the graph."""
         return Mixture(self.log_weights.detach(), self.components.detach())
+
+
+def choose_component(log_weights: Tensor, noise: Tensor | None) -> Tensor:
+    """The component (B,) of a mixture with log-weights (B, M) that noise (B,) selects; None selects the likeliest."""
+    return log_weights.argmax(1) if noise is None else choose(log_weights, noise)
 
 
 def choose(log_probs: Tensor, noise: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vfplan.flows.edge_conv import EdgeConv, Zeroed
 from vfplan.flows.gated_net import Activation
 from vfplan.models.dilated_net import DilatedNet, fitting_dilations
-from vfplan.models.distributions import Gaussian
+from vfplan.models.distributions import Gaussian, LatentNoise
 
 ACTION_WIDTH = 64
 
@@ -111,6 +111,10 @@ class DilatedPrior(nn.Module):
         condition = None if self.embed_actions is None else self.embed_actions(actions)
         change, raw = self.head(self.net(x, condition)[:, -1]).chunk(2, dim=1)
         return Gaussian(past[:, -1] + change if self.latent_skip else change, soft_clamp(raw, *self.log_std_range))
+
+    def sample(self, past: Tensor, coarse: Tensor | None, actions: Tensor, noise: LatentNoise) -> Tensor:
+        """The latent (B, c, y, x) that standard-normal noise selects from the prior of z_t."""
+        return self(past, coarse, actions).transform(noise)
 
 
 def soft_clamp(x: Tensor, low: float, high: float) -> Tensor:

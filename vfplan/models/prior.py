@@ -11,7 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.models.dequantisation import START_STD
-from vfplan.models.distributions import CopyOrChange, Gaussian, LatentDistribution, Mixture
+from vfplan.models.distributions import (
+    CopyOrChange,
+    Gaussian,
+    LatentDistribution,
+    LatentNoise,
+    Mixture,
+    choose_component,
+)
 from vfplan.models.unet import UNet
 
 # Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79
@@ -41,7 +48,7 @@ class LevelPrior(nn.Module):
         latent_channels: channels c of the latent.
         coarse_channels: channels of the coarser image this level refines; 0 at the top.
         size: rows and columns of the latent.
-        past_frames: length P of the memory.
+        past_frames: length P of the memory; of a longer one the newest frames are seen.
         action_dim: A; 0 gives the action-free model.
         widths, blocks: the U-Net, finest scale first.
         condition_dim: width of the action embedding.
@@ -69,6 +76,7 @@ class LevelPrior(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_shape = (latent_channels, *size)
+        self.past_frames = past_frames
         self.action_dim = action_dim
         self.has_choices = elements == "copy"
         self.components = components
@@ -110,22 +118,51 @@ class LevelPrior(nn.Module):
         """The prior of z_t.
 
         Args:
-            past: (B, P, c, y, x) latents of this level, newest last.
-            coarse: (B, P + 1, C, y, x) coarser images up to and including time t; None at the top.
-            actions: (B, P, A), the last one leading to frame t.
+            past: (B, P, c, y, x) latents of this level, newest last, or more of them.
+            coarse: (B, P + 1, C, y, x) coarser images up to and including time t, or more; None at the top.
+            actions: (B, P, A), the last one leading to frame t, or more.
         """
-        inputs = [past.flatten(1, 2)] if coarse is None else [past.flatten(1, 2), coarse.flatten(1, 2)]
-        flat = actions.flatten(1) if self.action_dim else past.new_zeros(past.shape[0], 1)
-        maps = self.net(torch.cat(inputs, dim=1), self.embed_actions(flat))
-        motion, maps = maps.split([self.sources, maps.shape[1] - self.sources], dim=1)
-        moved = self._advected(past, motion)
+        past, features = self._features(past, coarse, actions)
+        moved = self._advected(past, features)
+        maps = self.net.outputs(features, slice(self.sources, None))
         if self.components == 1:
-            return self._elements(past[:, -1], moved, maps.split(self.parts, dim=1))
-        log_weights = maps[:, -self.components :].mean(dim=(2, 3)).log_softmax(1)
-        parts = maps[:, : -self.components].unflatten(1, (self.components, -1)).split(self.parts, dim=2)
-        return Mixture(log_weights, self._elements(past[:, -1:], moved[:, None], parts))
+            return self._elements(past[:, -1], moved, maps)
+        maps, weights = maps.tensor_split([-self.components], dim=1)
+        maps = maps.unflatten(1, (self.components, -1))
+        return Mixture(_log_weights(weights), self._elements(past[:, -1:], moved[:, None], maps))
 
-    def _advected(self, past: Tensor, logits: Tensor) -> Tensor:
+    def sample(self, past: Tensor, coarse: Tensor | None, actions: Tensor, noise: LatentNoise) -> Tensor:
+        """The latent (B, c, y, x) that standard-normal noise selects from the prior of z_t.
+
+        Of a mixture only the chosen component is computed: a third of the time of eight of them.
+        """
+        if self.components == 1:
+            return self(past, coarse, actions).transform(noise)
+        past, features = self._features(past, coarse, actions)
+        weights = self.net.outputs(features, slice(-self.components, None))
+        chosen = choose_component(_log_weights(weights), noise.component)
+        moved = self._advected(past, features)
+        return self._elements(past[:, -1], moved, self._maps_of(chosen, features)).transform(noise)
+
+    def _features(self, past: Tensor, coarse: Tensor | None, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """What is seen of the past, and what the network makes of it."""
+        past, actions = past[:, -self.past_frames :], actions[:, -self.past_frames :]
+        inputs = [past.flatten(1, 2)]
+        if coarse is not None:
+            inputs.append(coarse[:, -self.past_frames - 1 :].flatten(1, 2))
+        flat = actions.flatten(1) if self.action_dim else past.new_zeros(past.shape[0], 1)
+        return past, self.net.features(torch.cat(inputs, dim=1), self.embed_actions(flat))
+
+    def _maps_of(self, chosen: Tensor, features: Tensor) -> Tensor:
+        """The maps (B, sum(parts), y, x) of the chosen component (B,) of each row."""
+        size = sum(self.parts)
+        maps = features.new_empty((len(features), size, *features.shape[2:]), dtype=self.raw_log_std.dtype)
+        for component in chosen.unique().tolist():
+            rows, first = chosen == component, self.sources + component * size
+            maps[rows] = self.net.outputs(features[rows], slice(first, first + size))
+        return maps
+
+    def _advected(self, past: Tensor, features: Tensor) -> Tensor:
         """What moves to each place (B, c, y, x): a blend of the memory (B, P, c, y, x) around it.
 
         Dynamic neural advection (Finn, Goodfellow and Levine, 2016, section 3.1), of all P frames, so that what was
@@ -133,6 +170,7 @@ class LevelPrior(nn.Module):
         """
         if not self.advection_radius:
             return past[:, -1]
+        logits = self.net.outputs(features, slice(self.sources))
         weights = logits.softmax(1).unflatten(1, (past.shape[1], -1)).unsqueeze(3)
         moved = torch.zeros_like(past[:, -1])
         # One place after the other: all of them side by side do not fit the caches, and take five times as long.
@@ -157,18 +195,24 @@ class LevelPrior(nn.Module):
             bias[: self.sources] = 0.0
             bias[self.sources - 1 - same_place] = STANDING_LOGIT
 
-    def _elements(self, last: Tensor, moved: Tensor, maps: Sequence[Tensor]) -> Gaussian | CopyOrChange:
-        change = Gaussian(moved + maps[0], bounded_log_std(maps[1] + self.raw_log_std))
+    def _elements(self, last: Tensor, moved: Tensor, maps: Tensor) -> Gaussian | CopyOrChange:
+        parts = maps.split(self.parts, dim=-3)
+        change = Gaussian(moved + parts[0], bounded_log_std(parts[1] + self.raw_log_std))
         if not self.has_choices:
             return change
-        places = maps[3] if self.copy_radius else torch.zeros_like(maps[2][..., :1, :, :])
+        places = parts[3] if self.copy_radius else torch.zeros_like(parts[2][..., :1, :, :])
         return CopyOrChange(
             old=neighbours(last, self.copy_radius),
             old_log_std=bounded_log_std(self.raw_copy_log_std, COPY_LOG_STD_RANGE),
             change=change,
-            logit=maps[2],
+            logit=parts[2],
             log_source=places.unsqueeze(-3).log_softmax(-4),
         )
+
+
+def _log_weights(maps: Tensor) -> Tensor:
+    """The log-weights (B, M) of the components, from their maps (B, M, y, x)."""
+    return maps.mean(dim=(2, 3)).log_softmax(1)
 
 
 def count_places(radius: int) -> int:

@@ -75,11 +75,26 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Map x (B, in, Y, X) and condition (B, D) to (B, out, Y, X)."""
-        reduced = self.compute_dtype != torch.float32
-        with torch.autocast(x.device.type, dtype=self.compute_dtype if reduced else None, enabled=reduced):
-            return self._forward(x.contiguous(memory_format=torch.channels_last), condition).to(x.dtype)
+        return self.outputs(self.features(x, condition))
 
-    def _forward(self, x: Tensor, condition: Tensor) -> Tensor:
+    def features(self, x: Tensor, condition: Tensor) -> Tensor:
+        """What the outputs for x (B, in, Y, X) and condition (B, D) are read from, (B, W, Y, X)."""
+        with self._autocast(x):
+            return self._features(x.contiguous(memory_format=torch.channels_last), condition)
+
+    def outputs(self, features: Tensor, channels: slice = slice(None)) -> Tensor:
+        """The outputs (B, K, Y, X) of the chosen channels (default: all) at the features (B, W, Y, X)."""
+        head = self.head
+        assert head.bias is not None
+        with self._autocast(features):
+            maps = nn.functional.conv2d(features, head.weight[channels], head.bias[channels], padding=1)
+        return maps.to(head.weight.dtype)
+
+    def _autocast(self, x: Tensor) -> torch.autocast:
+        reduced = self.compute_dtype != torch.float32
+        return torch.autocast(x.device.type, dtype=self.compute_dtype if reduced else None, enabled=reduced)
+
+    def _features(self, x: Tensor, condition: Tensor) -> Tensor:
         h = self.stem(x)
         h = h + self.position.to(h.dtype)  # a float32 embedding would promote the whole residual stream
         skips = []
@@ -93,7 +108,7 @@ class UNet(nn.Module):
             h = skips[scale] + self.up[scale](h)
             for block in self.decoder[scale]:  # type: ignore[attr-defined]
                 h = block(h, condition)
-        return self.head(nn.functional.silu(h))
+        return nn.functional.silu(h)
 
 
 def _blocks(width: int, count: int, condition_dim: int) -> nn.ModuleList:

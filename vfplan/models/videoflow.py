@@ -45,7 +45,8 @@ class VideoFlow(nn.Module):
         config: what the parts were made from; stored in checkpoints.
         levels: the frame flow, finest first; the last is the top.
         priors: one per level: (memory (B, P, c, y, x), coarser images (B, P + 1, u, y, x) or None, actions (B, P, A))
-            -> LatentDistribution, with `latent_shape`, and `has_choices` and `components` for the noise it asks for.
+            -> LatentDistribution; with `sample` (the same and noise -> latent), `latent_shape`, and `has_choices` and
+            `components` for the noise it asks for.
         dequantiser: (frame, frame before, rng) -> (image, log q).
         area_averages: whether each level's coarser image is the area average of its input. Then the coarse levels alone
             are the model's exact marginal over thumbnails, rollouts may be downscaled, and the levels can be trained
@@ -139,13 +140,19 @@ class VideoFlow(nn.Module):
 
     def prior(self, level: int, state: VideoFlowState, action: Tensor, coarse: Tensor | None) -> LatentDistribution:
         """p(z_t^level | state, action (B, A) into frame t, coarser image (B, u, y, x) of frame t; None at the top)."""
+        return self.priors[level](*self._conditions(level, state, action, coarse))
+
+    def _conditions(
+        self, level: int, state: VideoFlowState, action: Tensor, coarse: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """What the prior of a level is given: past latents, coarser images, actions."""
         memory = state.levels[level]
         if memory is None:
             raise ValueError(f"the state was encoded without level {level}")
         actions = torch.cat([state.actions, action[:, None]], dim=1)
         if memory.coarse is None or coarse is None:
-            return self.priors[level](memory.latents, None, actions)
-        return self.priors[level](memory.latents, torch.cat([memory.coarse, coarse[:, None]], dim=1), actions)
+            return memory.latents, None, actions
+        return memory.latents, torch.cat([memory.coarse, coarse[:, None]], dim=1), actions
 
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoFlowNoise:
         """Standard-normal noise for the levels that a rollout at `downscale` needs; without a generator none at all."""
@@ -190,10 +197,10 @@ class VideoFlow(nn.Module):
         image: Tensor | None = None
         memories = list(state.levels)
         for level in range(self.top, finest - 1, -1):
-            prior, drawn = self.prior(level, state, action, image), noise[level]
+            drawn = noise[level]
             if drawn is None:
                 raise ValueError(f"the noise was drawn without level {level}, which downscale={2**finest} needs")
-            latent = prior.transform(drawn)
+            latent = self.priors[level].sample(*self._conditions(level, state, action, image), drawn)  # type: ignore[operator]
             memories[level] = memories[level].push(latent, image)  # type: ignore[union-attr]
             image = self.levels[level].inverse(latent, image)  # type: ignore[operator]
         assert image is not None
