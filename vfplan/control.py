@@ -31,7 +31,7 @@ class ControlConfig:
 
     steps: int = 30
     """Actions per episode."""
-    replan_every: int = 3
+    replan_every: int = 2
     """Actions executed before planning again."""
     on_surprise: Literal["ignore", "replan", "stop"] = "ignore"
     """What an alarm of the monitor does to its episode: nothing, a plan from a cold start at once, or zero actions from

@@ -215,7 +215,10 @@ def test_a_finished_comparison_takes_further_rows_and_tasks_without_repeating_an
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (['settings="planner.samples=8"'], ["holds episodes with", "control.replan_every=2, not 3", "another run_dir"]),
+        (
+            ['settings="control.replan_every=3"'],
+            ["holds episodes with", "control.replan_every=2, not 3", "another run_dir"],
+        ),
         (["seed=1"], ["random holds episodes with seed=0, not 1"]),
         (["data_policy=bair"], ["data-policy holds episodes with policy=mixed, not bair"]),
         (["steps=4"], ["steps=3, not 4"]),
