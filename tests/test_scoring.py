@@ -113,7 +113,7 @@ def test_costs_can_be_differentiated_with_respect_to_plans(risk):
     [
         ({"risk": "cvar"}, "risk=cvar of one future is that future; set samples above 1"),
         ({"risk_level": 1.5}, "risk_level must be between 0 and 1; got 1.5"),
-        ({"rows_per_call": 0}, "rows_per_call must be at least 1"),
+        ({"rows_per_call": -1}, "rows_per_call must be at least 0"),
         ({"downscale": 0}, "downscale must be at least 1"),
     ],
 )
