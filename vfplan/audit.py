@@ -73,6 +73,7 @@ class AuditConfig:
     goal_hand: bool = False
     lockstep: int = 10
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0
     device: str = "auto"
     seed: int = 0
     run_dir: str = ""
@@ -80,7 +81,7 @@ class AuditConfig:
     def __post_init__(self) -> None:
         if self.num_tasks < 0:
             raise ValueError(f"num_tasks must be 0 (all) or more; got {self.num_tasks}")
-        require_at_least(self, num_states=1, lockstep=1)
+        require_at_least(self, num_states=1, lockstep=1, threads=0)
         titles = [cost.title for cost in self.costs]
         if not titles:
             raise ValueError("costs must be one or more of {name, label, settings}")

@@ -22,6 +22,7 @@ from vfplan.audit_report import Judged, plot, report, table
 from vfplan.closed_loop import ClosedLoop
 from vfplan.control import run_episodes
 from vfplan.costs import Cost, Goal
+from vfplan.device import set_threads
 from vfplan.errors import UserError
 from vfplan.imagination import area_average
 from vfplan.models.base import Context, WorldModel
@@ -38,6 +39,7 @@ RESOLUTION_CM = 0.01  # true distances closer than this are equal: an object tha
 
 def run(config: AuditConfig) -> None:
     """Run the episodes, judge the costs, print the table, write the run folder. Raises UserError."""
+    set_threads(config.threads)
     folder = RunDir(config.run_dir, config)
     auditor = Auditor(config)
     judged = auditor.judge()

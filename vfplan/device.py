@@ -1,4 +1,4 @@
-"""Where tensors live."""
+"""Where tensors live, and how many threads work on them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device={name} asked for, but sees {torch.cuda.device_count()} CUDA devices; use device=cpu")
     return device
+
+
+def set_threads(count: int) -> None:
+    """Let torch use `count` CPU threads; 0 leaves it to torch."""
+    if count:
+        torch.set_num_threads(count)

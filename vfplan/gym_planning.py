@@ -22,7 +22,7 @@ from planners.search import PlannerConfig
 from vfplan import costs
 from vfplan.closed_loop import check_scales, groups
 from vfplan.control import Controller, Problem, Trajectory, run_episodes
-from vfplan.device import resolve_device
+from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
 from vfplan.models.checkpoint import load_checkpoint
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 def run(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
+    set_threads(config.threads)
     assert isinstance(config.env, GymConfig)
     device, folder = resolve_device(config.device), RunDir(config.run_dir, config)
     description = _description(config.env, config.control.steps)

@@ -52,6 +52,7 @@ class MonitorConfig:
     fault_to: int = 15
     lockstep: int = 10
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0
     device: str = "auto"
     seed: int = 0
     run_dir: str = ""
@@ -59,7 +60,7 @@ class MonitorConfig:
     def __post_init__(self) -> None:
         from envs.faults import FAULTS
 
-        require_at_least(self, calibration_episodes=1, episodes=1, lockstep=1)
+        require_at_least(self, calibration_episodes=1, episodes=1, lockstep=1, threads=0)
         if not 0 < self.false_alarms < 1:
             raise ValueError(f"false_alarms must be between 0 and 1; got {self.false_alarms}")
         for fault in self.faults:

@@ -22,7 +22,7 @@ from vfplan import costs, fault_report
 from vfplan.closed_loop import check_scales, describe, groups, load_tasks, load_trained
 from vfplan.conformal import Calibration, conformal_threshold, read_calibration
 from vfplan.control import Controller, Problem, Proprioception, Trajectory, run_episodes
-from vfplan.device import resolve_device
+from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.fault_report import Episodes
 from vfplan.models.base import MonitorableModel
@@ -106,6 +106,7 @@ class Laboratory:
 
 def run(config: MonitorConfig) -> None:
     """Calibrate or read a calibration, inject every fault, print a table, write the run folder."""
+    set_threads(config.threads)
     folder, laboratory = RunDir(config.run_dir, config), _laboratory(config)
     test = load_tasks(config.env, "benchmark", config.episodes) if config.faults else None
     calibration = _calibration(laboratory)

@@ -50,6 +50,7 @@ class PlanConfig:
     lockstep: int = 10
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gif: bool = True
+    threads: int = 0
     device: str = "auto"
     seed: int = 0
     run_dir: str = ""
@@ -57,7 +58,7 @@ class PlanConfig:
     def __post_init__(self) -> None:
         if self.num_tasks < 0:
             raise ValueError(f"num_tasks must be 0 (all) or more; got {self.num_tasks}")
-        require_at_least(self, lockstep=1)
+        require_at_least(self, lockstep=1, threads=0)
         self.control.require_horizon(self.planner.horizon)
         if self.model == "oracle" and self.checkpoint:
             raise ValueError("model=oracle is the simulator itself and takes no checkpoint")

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from vfplan.closed_loop import ClosedLoop, groups
 from vfplan.control import Trajectory
+from vfplan.device import set_threads
 from vfplan.results import TaskResult, summary, summary_lines, task_results
 from vfplan.rundir import RunDir
 from vfplan.video import grid, write_gif
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def run(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
+    set_threads(config.threads)
     folder = RunDir(config.run_dir, config)
     loop = ClosedLoop(config)
     results: list[TaskResult] = []

@@ -47,7 +47,7 @@ class TrainConfig:
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        require_at_least(self, validation_episodes=1, validate_every=1, log_every=1, save_every=1)
+        require_at_least(self, validation_episodes=1, validate_every=1, log_every=1, save_every=1, threads=0)
 
 
 def train(config: TrainConfig) -> None:

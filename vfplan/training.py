@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from vfplan.data.store import EpisodeStore
 from vfplan.data.windows import WindowSampler
-from vfplan.device import resolve_device
+from vfplan.device import resolve_device, set_threads
 from vfplan.distributed import Processes, local_device, processes
 from vfplan.errors import UserError
 from vfplan.learning import Learner
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 def run(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
     device = local_device(resolve_device(config.device))
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    set_threads(config.threads)
     store = EpisodeStore.open(config.data)
     config = replace(config, model=_fit_to(store, config.model, config.actions))
     with processes(device) as group:

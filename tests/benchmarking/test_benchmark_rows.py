@@ -244,6 +244,7 @@ def test_episodes_of_other_settings_are_not_mixed(more, words, whole, capsys):
         (['rows={a: "cost=pixle"}'], ["row a:", "did you mean 'pixel'"]),
         (['rows={a: "planner.smaples=3"}'], ["row a:", "did you mean 'planner.samples'"]),
         (['rows={a: "seed=3"}'], ["rows.a: seed is the same for all rows; give seed= to the benchmark"]),
+        (['rows={a: "threads=1"}'], ["rows.a: threads is the same for all rows; give threads= to the benchmark"]),
         (['rows={a: "pixel"}'], ["rows.a: expected key=value", "'pixel'"]),
         (['rows={zero: "cost=pixel"}'], ["there is a row zero already"]),
         (['rows={a@b: "cost=pixel"}'], ["a name is letters, digits"]),

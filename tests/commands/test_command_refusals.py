@@ -53,6 +53,7 @@ def test_wrong_input_to_evaluate_is_refused_and_nothing_is_written(arguments, wo
         (["planner.elites=64"], ["elites must be between 1 and samples=", "got 64"]),
         (["planner.smaples=64"], ["did you mean 'planner.samples'"]),
         (["num_tasks=-1"], ["num_tasks must be 0 (all) or more; got -1"]),
+        (["threads=-1"], ["threads must be at least 0; got -1"]),
         (["num_tasks=1000"], ["1000 tasks asked for", "push benchmark has 200"]),
         (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
         (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SIMULATOR_IMAGE = "simulator-image"
 BASELINES = ("random", "zero", "data-policy", "scripted", "simulator-state", SIMULATOR_IMAGE)
 # What must be the same in all rows, for them to be comparable; set for the benchmark, not for a row.
-SHARED = ("env", "tasks", "num_tasks", "seed", "lockstep", "device", "control.steps", "gif", "run_dir")
+SHARED = ("env", "tasks", "num_tasks", "seed", "lockstep", "device", "threads", "control.steps", "gif", "run_dir")
 
 
 class Loop(Protocol):

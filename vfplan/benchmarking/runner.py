@@ -6,7 +6,6 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import torch
 from tqdm import tqdm
 
 from vfplan.benchmarking.episodes import RowFolder, episodes
@@ -15,6 +14,7 @@ from vfplan.benchmarking.report import RowReport, row_reports
 from vfplan.benchmarking.rows import BASELINES, SIMULATOR_IMAGE, Configure, Row, rows
 from vfplan.benchmarking.tables import markdown_table, notes, text_table
 from vfplan.closed_loop import groups
+from vfplan.device import set_threads
 from vfplan.errors import UserError
 from vfplan.rundir import RunDir, git_commit, provenance
 
@@ -27,8 +27,7 @@ def run(config: BenchmarkConfig, configure: Configure) -> None:
 
     Every mistake that can be known is reported before the first episode.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    set_threads(config.threads)
     folder = RunDir(config.run_dir, config)
     made = rows(config, configure)
     reference = _reference(config, made)

@@ -6,10 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from vfplan.data.store import EpisodeStore
-from vfplan.device import resolve_device
+from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint
 from vfplan.offline import (
@@ -50,8 +48,7 @@ TESTS: tuple[Test, ...] = (
 def run(config: EvaluateConfig) -> None:
     """Make every test, print the table, write likelihood.json, the pictures and index.html."""
     device = resolve_device(config.device)
-    if config.threads:
-        torch.set_num_threads(config.threads)
+    set_threads(config.threads)
     store = EpisodeStore.open(config.data)
     folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(store.meta.env)
     checkpoint = load_checkpoint(folder, device)
