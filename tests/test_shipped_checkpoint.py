@@ -84,6 +84,7 @@ def test_frames_sampled_at_temperature_one_come_back_from_their_latents():
     assert (model.image(model.latents(images)) - images).abs().max() < 1e-4  # of the range of pixels, which is 1
 
 
+@pytest.mark.timeout(900)  # 150 plans
 def test_it_solves_the_tasks_that_its_card_says(tmp_path):
     """The first tasks of the benchmark; other processors round differently, so one task may fall either way."""
     match = re.search(r"first (\d+) benchmark tasks: (\d+) within 5 cm", card("push"))
