@@ -12,7 +12,9 @@ from vfplan.models.base import Context
 from vfplan.scoring import FinalistsConfig, Scorer, ScoringConfig
 
 SIZE, PROBLEMS = 16, 2
-MODEL = VideoFlowConfig(image_size=SIZE, condition_dim=4, priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))))
+# The top has all that a prior may have: copies, alternatives for the whole latent, values that move.
+TOP = PriorConfig((4,), (1,), "copy", components=3, copy_radius=1, advection_radius=1)
+MODEL = VideoFlowConfig(image_size=SIZE, condition_dim=4, priors=(PriorConfig((4,), (1,)), TOP))
 MODES = {
     "temperature_0": ScoringConfig(downscale=2),
     "samples": ScoringConfig(downscale=2, samples=3, temperature=0.5),

@@ -156,11 +156,8 @@ class LevelPrior(nn.Module):
     def _maps_of(self, chosen: Tensor, features: Tensor) -> Tensor:
         """The maps (B, sum(parts), y, x) of the chosen component (B,) of each row."""
         size = sum(self.parts)
-        maps = features.new_empty((len(features), size, *features.shape[2:]), dtype=self.raw_log_std.dtype)
-        for component in chosen.unique().tolist():
-            rows, first = chosen == component, self.sources + component * size
-            maps[rows] = self.net.outputs(features[rows], slice(first, first + size))
-        return maps
+        first = self.sources + chosen * size
+        return self.net.outputs_by_row(features, first[:, None] + torch.arange(size, device=chosen.device))
 
     def _advected(self, past: Tensor, features: Tensor) -> Tensor:
         """What moves to each place (B, c, y, x): a blend of the memory (B, P, c, y, x) around it.

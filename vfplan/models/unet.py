@@ -90,6 +90,24 @@ class UNet(nn.Module):
             maps = nn.functional.conv2d(features, head.weight[channels], head.bias[channels], padding=1)
         return maps.to(head.weight.dtype)
 
+    def outputs_by_row(self, features: Tensor, channels: Tensor) -> Tensor:
+        """The outputs (B, K, Y, X) of other channels (B, K) in every row, at the features (B, W, Y, X).
+
+        One convolution with a group for each row: no row waits for what the channels of the others are.
+        """
+        head = self.head
+        assert head.bias is not None
+        rows = len(features)
+        with self._autocast(features):
+            maps = nn.functional.conv2d(
+                features.contiguous().view(1, -1, *features.shape[2:]),
+                head.weight[channels].flatten(0, 1),
+                head.bias[channels].flatten(),
+                padding=1,
+                groups=rows,
+            )
+        return maps.view(rows, -1, *maps.shape[2:]).to(head.weight.dtype)
+
     def _autocast(self, x: Tensor) -> torch.autocast:
         reduced = self.compute_dtype != torch.float32
         return torch.autocast(x.device.type, dtype=self.compute_dtype if reduced else None, enabled=reduced)
