@@ -45,7 +45,7 @@ class PlanConfig:
     model: Literal["videoflow", "oracle"] = "videoflow"
     checkpoint: str = ""
     tasks: Literal["benchmark", "dev"] = "benchmark"
-    num_tasks: int = 6
+    num_tasks: int = 10
     goal_hand: bool = False
     lockstep: int = 10
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
