@@ -20,6 +20,7 @@ given. Writes a JSON per episode, benchmark.json, table.txt, table.md and pictur
 
 examples:
   python -m vfplan.benchmark env=push run_dir=runs/benchmark
+  python -m vfplan.benchmark env=push workers=0 run_dir=runs/benchmark   # a process for each core
   python -m vfplan.benchmark tasks=dev num_tasks=20 planners=[icem,cem] models=[videoflow,runs/push/checkpoint]
   python -m vfplan.benchmark 'rows={cem-x10: "planner=cem planner.samples=320 planner.elites=60"}'
   python -m vfplan.benchmark 'rows={pixel: "cost=pixel", often: "control.replan_every=1"}' reference=pixel
@@ -43,13 +44,17 @@ class BenchmarkConfig:
     data_policy: str = "mixed"
     steps: int = 30
     lockstep: int = 10
+    workers: int = 1
     threads: int = 0
     device: str = "auto"
     seed: int = 0
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        require_at_least(self, num_tasks=0, steps=1, lockstep=1, threads=0, seed=0)
+        require_at_least(self, num_tasks=0, steps=1, lockstep=1, workers=0, threads=0, seed=0)
+        if self.workers != 1 and self.threads > 1:
+            each = "each process (workers=0)" if self.workers == 0 else f"each of workers={self.workers} processes"
+            raise ValueError(f"{each} has one thread; got threads={self.threads}: leave one out")
         for name in ("models", "planners"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one")

@@ -200,6 +200,15 @@ def test_a_stopped_comparison_goes_on_and_gives_the_same_bytes(files, whole, tmp
     assert (tmp_path / "table.txt").read_text().splitlines()[1:] == (whole / "table.txt").read_text().splitlines()[1:]
 
 
+def test_worker_processes_find_the_same_episodes(whole, tmp_path):
+    benchmark(arguments(tmp_path / "run", "workers=2"))
+    shared, alone = episode_files(tmp_path / "run"), episode_files(whole)
+    assert shared.keys() == alone.keys()
+    for name, text in alone.items():
+        timeless = [{**json.loads(t), "plan_seconds": None, "commit": None} for t in (text, shared[name])]
+        assert timeless[0] == timeless[1], name
+
+
 def test_a_finished_comparison_takes_further_rows_and_tasks_without_repeating_any(whole, tmp_path, monkeypatch):
     steady(monkeypatch)
     shutil.copytree(whole, tmp_path / "run")
@@ -252,6 +261,8 @@ def test_episodes_of_other_settings_are_not_mixed(more, words, whole, capsys):
         (['settings="planner.samples=x"'], ["planner.samples must be an integer"]),
         (["reference=best"], ["reference must be one of the rows random, zero", "'best'"]),
         (["data_policy=bare"], ["data_policy: no policy 'bare'", "did you mean bair?"]),
+        (["workers=-1"], ["workers must be at least 0; got -1"]),
+        (["workers=2", "threads=2"], ["each of workers=2 processes has one thread; got threads=2: leave one out"]),
         (["steps=0"], ["steps must be at least 1; got 0"]),
         (["lockstpe=3"], ["did you mean 'lockstep'"]),
     ],

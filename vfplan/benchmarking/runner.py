@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from vfplan.benchmarking.episodes import RowFolder, episodes
+from vfplan.benchmarking.episodes import Episode, RowFolder, episodes
 from vfplan.benchmarking.plots import pictures
 from vfplan.benchmarking.report import RowReport, row_reports
 from vfplan.benchmarking.rows import BASELINES, SIMULATOR_IMAGE, Configure, Row, rows
@@ -17,6 +20,7 @@ from vfplan.closed_loop import groups
 from vfplan.device import set_threads
 from vfplan.errors import UserError
 from vfplan.rundir import RunDir, git_commit, provenance
+from vfplan.workers import Report, run_units
 
 if TYPE_CHECKING:
     from vfplan.benchmark import BenchmarkConfig
@@ -41,7 +45,7 @@ def run(config: BenchmarkConfig, configure: Configure) -> None:
     ]
     folder.file("episodes").mkdir(exist_ok=True)
     print(f"episodes go to {folder.path}; stopped, the same command goes on there with run_dir={folder.path}")
-    _run_missing(missing, stores, config.steps)
+    _run_missing(missing, stores, config, configure)
     found = {row.name: [stores[row.name].read(task) for task in range(len(tasks))] for row in made}
     facts = {row.name: {"reads_simulator": row.reads_simulator, "overrides": row.overrides} for row in made}
     try:
@@ -51,14 +55,50 @@ def run(config: BenchmarkConfig, configure: Configure) -> None:
     _write(folder, config, made, reports, reference)
 
 
-def _run_missing(missing: list[tuple[range, Row]], stores: dict[str, RowFolder], steps: int) -> None:
+def _run_missing(
+    missing: list[tuple[range, Row]], stores: dict[str, RowFolder], config: BenchmarkConfig, configure: Configure
+) -> None:
+    """Run groups of rows, here or on worker processes, and write the episodes of each as they come."""
     commit = git_commit()
-    with tqdm(total=steps * sum(len(group) for group, _ in missing), unit="action", mininterval=1.0) as bar:
-        for group, row in missing:
-            bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")
-            trajectory = row.loop.run(group, progress=bar.update)
-            done = episodes(group, row.loop.tasks, trajectory, replan_every=row.replan_every, commit=commit)
-            stores[row.name].write(done)
+    with tqdm(total=config.steps * sum(len(group) for group, _ in missing), unit="action", mininterval=1.0) as bar:
+        if config.workers == 1:
+            for group, row in missing:
+                bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")
+                stores[row.name].write(_run_group(row, group, commit, bar.update))
+            return
+        work = _Work(config, configure, [(group, row.name) for group, row in missing], commit)
+        for name, found in run_units(work, range(len(missing)), config.workers or os.cpu_count() or 1, bar.update):
+            stores[name].write(found)
+
+
+@dataclass
+class _Work:
+    """The groups of rows that are missing, as units for worker processes, each of which makes the rows for itself."""
+
+    config: BenchmarkConfig
+    configure: Configure
+    missing: list[tuple[range, str]]
+    commit: str | None
+
+    @cached_property
+    def rows(self) -> dict[str, Row]:
+        """The rows by name, made by the first unit of a process."""
+        return {row.name: row for row in rows(self.config, self.configure)}
+
+    def __call__(self, unit: int, report: Report) -> tuple[str, list[Episode]]:
+        """The name of the row of a unit, and its episodes."""
+        group, name = self.missing[unit]
+
+        def progress(actions: int) -> None:
+            for _ in range(actions):
+                report()
+
+        return name, _run_group(self.rows[name], group, self.commit, progress)
+
+
+def _run_group(row: Row, group: range, commit: str | None, progress: Callable[[int], Any]) -> list[Episode]:
+    trajectory = row.loop.run(group, progress=progress)
+    return episodes(group, row.loop.tasks, trajectory, replan_every=row.replan_every, commit=commit)
 
 
 def _reference(config: BenchmarkConfig, made: list[Row]) -> str:
