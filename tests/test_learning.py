@@ -117,6 +117,26 @@ def test_a_step_reports_bits_per_dim_as_the_weighted_mean_of_its_levels():
     assert metrics["bits_per_dim"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_level_without_windows_stays_as_it_is_and_the_others_learn(left):
+    batch = tuple(0 if level == left else rows for level, rows in enumerate(LEARNING.batch))
+    trained, fresh = learner(batch=batch), learner()
+    for step in range(3):
+        metrics = trained.step(*windows(step))
+    assert [name for name in metrics if name.startswith("level")] == [f"level_{1 - left}"]
+    assert metrics["bits_per_dim"] == pytest.approx(metrics[f"level_{1 - left}"])
+    for part in (trained.model, trained.averaged):
+        for level, prior in enumerate(part.priors):
+            before = fresh.model.priors[level].state_dict()
+            same = [torch.equal(value, before[name]) for name, value in prior.state_dict().items()]
+            assert all(same) if level == left else not all(same)
+
+
+def test_a_window_cannot_begin_before_the_memory_of_its_first_frame():
+    with pytest.raises(ValueError, match="lead_in=2 leaves none of past_frames=2 frames to the episode"):
+        learner(lead_in=2)
+
+
 def test_a_gradient_that_is_not_finite_stops_before_any_update():
     broken = learner()
     broken.model.priors[1].net.head.bias.data[0] = torch.nan
@@ -154,7 +174,9 @@ def test_corruption_has_the_promised_scale_and_spares_actions():
     ("changes", "message"),
     [
         ({"steps": 0}, "steps must be at least 1; got 0"),
-        ({"batch": (0, 1)}, "at least 1 window per level"),
+        ({"batch": (0, 0)}, r"batch must give windows to one level or more, and 0 to the others; got \(0, 0\)"),
+        ({"batch": (-1, 1)}, "batch must give windows to one level or more"),
+        ({"lead_in": -1}, "lead_in must be at least 0; got -1"),
         ({"batch": (1,)}, r"batch needs 2 numbers for videoflow; got \(1,\)"),
         ({"history_noise": (0.1,)}, "history_noise needs 2"),
         ({"micro_batches": 2}, r"batch \(3, 5\) does not split into micro_batches=2 equal parts"),

@@ -58,6 +58,10 @@ class Learner:
                 raise ValueError(
                     f"{name} needs {expected} numbers for {model.config.name}; got {getattr(config, name)}"
                 )
+        if config.lead_in >= model.past_frames:
+            raise ValueError(
+                f"lead_in={config.lead_in} leaves none of past_frames={model.past_frames} frames to the episode"
+            )
         if config.micro_batches % processes.size:
             raise ValueError(
                 f"{processes.size} processes need as many micro_batches, or a multiple; got {config.micro_batches}"
@@ -99,7 +103,8 @@ class Learner:
     def step(self, frames: Tensor, actions: Tensor) -> dict[str, float]:
         """Update on uint8 frames (B, window, C, Y, X) and actions (B, window - 1, A), B the largest batch.
 
-        Returns the exact NLL of the step in bits per dimension, in total and per level, and the learning rate.
+        Returns the exact NLL of the step in bits per dimension of the levels that learn, in total and for each, and the
+        learning rate.
 
         Raises:
             FloatingPointError: if a loss or gradient is not finite; nothing is updated.
@@ -109,7 +114,8 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["share"]
         self.optimiser.zero_grad(set_to_none=True)
-        nats = torch.zeros(self.model.top + 1, device=self.device)
+        levels = [level for rows, group in self._learned() for level in group]
+        nats = torch.zeros(len(levels), device=self.device)
         for part in range(self.processes.rank, self.config.micro_batches, self.processes.size):
             nats += self._accumulate(part, frames, actions) / self.config.micro_batches
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -119,10 +125,11 @@ class Learner:
         self.average.update_parameters(self.model)
         self.steps_done += 1
         self.seconds += time.monotonic() - started
-        dims = [self.model.level_dims(level) for level in range(self.model.top + 1)]
+        dims = [self.model.level_dims(level) for level in levels]
         bits = [n / math.log(2) / d + 8.0 for n, d in zip(nats.tolist(), dims, strict=True)]
         total = sum(b * d for b, d in zip(bits, dims, strict=True)) / sum(dims)
-        return {"bits_per_dim": total, **{f"level_{i}": b for i, b in enumerate(bits)}, "learning_rate": rate}
+        per_level = {f"level_{level}": b for level, b in zip(levels, bits, strict=True)}
+        return {"bits_per_dim": total, **per_level, "learning_rate": rate}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything `load_state_dict` needs to go on: tensors and numbers only."""
@@ -155,7 +162,7 @@ class Learner:
         """Add the gradient of one part of the batch; the exact NLL (L,) nats of each level on it."""
         rng = torch.Generator(self.device).manual_seed(hash((self.seed, self.steps_done, part)) % 2**63)
         nats = []
-        for rows, group in zip(self.config.batch, self.groups, strict=True):
+        for rows, group in self._learned():
             size = rows // self.config.micro_batches
             chosen = slice(part * size, (part + 1) * size)
             loss, exact = self._group_loss(group, frames[chosen], actions[chosen], rng)
@@ -163,8 +170,12 @@ class Learner:
             nats += exact
         return torch.stack(nats)
 
+    def _learned(self) -> list[tuple[int, Sequence[int]]]:
+        """Windows per step, and the levels that learn from them."""
+        return [(rows, group) for rows, group in zip(self.config.batch, self.groups, strict=True) if rows]
+
     def _clip(self) -> None:
-        for group in self.groups:
+        for _, group in self._learned():
             for name in ("priors", "levels"):
                 parameters = [p for level in group for p in getattr(self.model, name)[level].parameters()]
                 self._clip_norm(parameters, f"level {group[0]}" if len(group) == 1 else f"the {name}")
@@ -211,9 +222,13 @@ class Learner:
         """The image and log q of uint8 frame (B, C, Y, X); the dequantiser learns from the first rows.
 
         It serves all groups of levels: each weighs by its dimensions in what it asks of it. No more rows than the
-        finest group has take part, for its work at full resolution would be the larger part of a coarse level's.
+        finest group has take part, for its work at full resolution would be the larger part of a coarse level's; where
+        that group is left as it is, so is the dequantiser.
         """
         learning = self.config.batch[0] // self.config.micro_batches
+        if not learning:
+            with torch.no_grad():
+                return self.model.dequantiser(frame, previous, rng)
         image, log_q = self.model.dequantiser(frame[:learning], previous[:learning], rng)
         dims = sum(self.model.level_dims(level) for level in group)
         # The loss is a mean over all rows, of which these stand for all.

@@ -16,8 +16,11 @@ class LearningConfig:
     """The model that these settings are for; any model may be trained with any."""
     steps: int = 9_000
     batch: tuple[int, ...] = (8, 16, 64)
-    """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more.
-    A model whose levels are trained together has one number."""
+    """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more,
+    and 0 leaves a level as it is. A model whose levels are trained together has one number."""
+    lead_in: int = 0
+    """How many frames a window may begin before its episode does. There the first frame stands still under zero
+    actions, as in the memory of a controller that has just begun."""
     micro_batches: int = 1
     """Parts that a batch is worked through in, one after the other or on several processes; the result is the same."""
     learning_rate: float = 2e-3
@@ -46,9 +49,9 @@ class LearningConfig:
     """Largest gradient norm of a level's prior, and of its flow steps; infinite for no limit."""
 
     def __post_init__(self) -> None:
-        require_at_least(self, steps=1)
-        if min(self.batch, default=0) < 1:
-            raise ValueError(f"batch must give at least 1 window per level; got {self.batch}")
+        require_at_least(self, steps=1, lead_in=0)
+        if min(self.batch, default=0) < 0 or max(self.batch, default=0) == 0:
+            raise ValueError(f"batch must give windows to one level or more, and 0 to the others; got {self.batch}")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
         if self.micro_batches < 1 or any(rows % self.micro_batches for rows in self.batch):

@@ -22,6 +22,7 @@ examples:
   python -m vfplan.train data=data/push run_dir=runs/quick learning.steps=2000 validate_every=500
   python -m vfplan.train data=data/push run_dir=runs/gpu device=cuda learning.steps=100000
   python -m vfplan.train data=data/push_slip init=vfplan/checkpoints/push learning.steps=1000   # fine-tune
+  python -m vfplan.train data=data/push run_dir=runs/top learning.batch=[0,0,64]   # thumbnails alone: enough to plan
   python -m vfplan.train -m data=data/push run_dir=runs/beta learning.beta=0,0.5
 """
 

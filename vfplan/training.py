@@ -129,7 +129,8 @@ def _initialise(model: VideoFlow, store: EpisodeStore, config: TrainConfig) -> N
 def _split(config: TrainConfig, store: EpisodeStore, learner: Learner) -> tuple[WindowSampler, Validator]:
     """Windows of all but the last episodes, and a validator on the last ones."""
     kept = _kept(config, store)
-    sampler = WindowSampler(store, learner.window, seed=config.seed, episodes=range(kept))
+    lead_in = config.learning.lead_in
+    sampler = WindowSampler(store, learner.window, seed=config.seed, episodes=range(kept), lead_in=lead_in)
     return sampler, Validator(store, range(kept, len(store)), learner.model.past_frames, learner.device)
 
 

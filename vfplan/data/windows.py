@@ -21,15 +21,19 @@ class Windows(NamedTuple):
 class WindowSampler:
     """Draws clips of `length` frames, uniformly over episodes and starts.
 
+    A clip may begin up to `lead_in` frames before its episode: there the first frame stands still under zero actions.
     It has no state: batch `step` is the same whatever was drawn before, so a resumed training sees the same data.
     """
 
-    def __init__(self, store: EpisodeStore, length: int, seed: int, episodes: range | None = None) -> None:
+    def __init__(
+        self, store: EpisodeStore, length: int, seed: int, episodes: range | None = None, *, lead_in: int = 0
+    ) -> None:
         if not 1 <= length <= store.meta.length + 1:
             raise UserError(f"windows of {length} frames, but {store.path} has episodes of {store.meta.length + 1}")
         self.length = length
         self._store = store
         self._seed = seed
+        self._lead_in = lead_in
         self._episodes = range(len(store)) if episodes is None else episodes
         if not self._episodes:
             raise UserError(f"no episodes of {store.path} to draw windows from")
@@ -38,14 +42,16 @@ class WindowSampler:
         """The `size` clips of `step`."""
         rng = np.random.default_rng((self._seed, step))
         picks = rng.integers(len(self._episodes), size=size).tolist()
-        starts = rng.integers(self._store.meta.length + 2 - self.length, size=size).tolist()
+        starts = rng.integers(-self._lead_in, self._store.meta.length + 2 - self.length, size=size).tolist()
         arrays, row = self._store.locate(self._episodes[picks[0]])
         frames = np.empty((size, self.length, *arrays["frames"].shape[2:]), np.uint8)
         actions = np.empty((size, self.length - 1, arrays["actions"].shape[2]), np.float32)
         for i, (pick, start) in enumerate(zip(picks, starts, strict=True)):
             arrays, row = self._store.locate(self._episodes[pick])
-            frames[i] = arrays["frames"][row, start : start + self.length]
-            actions[i] = arrays["actions"][row, start : start + self.length - 1]
+            before, first = max(0, -start), max(0, start)
+            frames[i, before:] = arrays["frames"][row, first : start + self.length]
+            actions[i, before:] = arrays["actions"][row, first : start + self.length - 1]
+            frames[i, :before], actions[i, :before] = frames[i, before], 0
         return Windows(_channels_first(frames), actions)
 
 
