@@ -21,6 +21,9 @@ from torch.nn.functional import logsigmoid
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
+NEGLIGIBLE = -50.0
+"""Nats below the likeliest alternative at which another one no longer counts, not even in float64."""
+
 
 @dataclass(frozen=True)
 class LatentNoise:
@@ -52,7 +55,7 @@ class LatentDistribution(ABC):
 
     @abstractmethod
     def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
-        """A number (B,) with the gradient of the beta-weighted log-density, and the log-density (B,) itself.
+        """A number (B,) with the gradient of the beta-weighted log-density; the log-density (B,) itself, without one.
 
         With `annealing` T above 1, alternatives for the whole latent are learned from as if their densities were to the
         power 1 / T: deterministic annealing (Ueda and Nakano, 1998), so that none is left over while T falls to 1.
@@ -86,7 +89,7 @@ class Gaussian(LatentDistribution):
     def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """Each element weighted by sigma^(2 beta)."""
         elements = self.elements(value)
-        return _total(_weight(self.log_std, beta) * elements), _total(elements)
+        return _total(_weight(self.log_std, beta) * elements), _total(elements).detach()
 
     def transform(self, noise: LatentNoise) -> Tensor:
         """The mean plus sigma times the noise."""
@@ -131,21 +134,19 @@ class CopyOrChange(LatentDistribution):
     def elements(self, value: Tensor) -> Tensor:
         """Log-density of each element, nats."""
         copies, changed = self._parts(value)
-        copied = (self.log_source + copies).logsumexp(-4)
+        copied, _ = marginal_and_posterior(self.log_source + copies, -4)
         return torch.logaddexp(logsigmoid(self.logit) + copied, logsigmoid(-self.logit) + changed)
 
     def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The gradient of each alternative counts by its posterior probability (as in EM) and by its own sigma."""
         copies, changed = self._parts(value)
-        weighted = self.log_source + copies
-        copied = weighted.logsumexp(-4)
-        source = (weighted - copied.unsqueeze(-4)).exp().detach()
+        copied, source = marginal_and_posterior((self.log_source + copies).detach(), -4)
         wide, narrow = _weight(self.change.log_std, beta), _weight(self.old_log_std, beta)
         exact = (source * (narrow * copies + wide.unsqueeze(-4) * self.log_source)).sum(-4)
         stays, changes = logsigmoid(self.logit), logsigmoid(-self.logit)
         posterior = torch.sigmoid(stays + copied - changes - changed).detach()
         learning = posterior * (exact + wide * stays) + (1 - posterior) * wide * (changes + changed)
-        return _total(learning), _total(torch.logaddexp(stays + copied, changes + changed))
+        return _total(learning), _total(torch.logaddexp(stays + copied, changes + changed)).detach()
 
     def transform(self, noise: LatentNoise) -> Tensor:
         """The alternative that the choices select, and its sample."""
@@ -196,8 +197,8 @@ class Mixture(LatentDistribution):
     def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The gradient of each component counts by its posterior probability, as in EM."""
         weighted, exact = self.components.learn(value[:, None], beta)
-        joint = self.log_weights + exact
-        posterior = (joint / annealing).softmax(1).detach()
+        joint = self.log_weights.detach() + exact
+        posterior = (joint / annealing).softmax(1)
         return (posterior * (weighted + self.log_weights)).sum(1), joint.logsumexp(1)
 
     def elements(self, value: Tensor) -> Tensor:
@@ -224,6 +225,17 @@ class Mixture(LatentDistribution):
     def detach(self) -> Mixture:
         """Cut off from the graph."""
         return Mixture(self.log_weights.detach(), self.components.detach())
+
+
+def marginal_and_posterior(joint: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Log sum exp of the log-joint densities of some alternatives along `dim`, and their posterior probabilities.
+
+    Copies are so narrow that most alternatives are hundreds of nats behind, where exp takes ten times as long.
+    """
+    highest = joint.amax(dim, keepdim=True).detach()
+    likelihoods = (joint - highest).clamp_min(NEGLIGIBLE).exp()
+    total = likelihoods.sum(dim, keepdim=True)
+    return (highest + total.log()).squeeze(dim), likelihoods / total
 
 
 def choose_component(log_weights: Tensor, noise: Tensor | None) -> Tensor:
