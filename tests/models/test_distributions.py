@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vfplan.models.distributions import CopyOrChange, Gaussian, LatentNoise, Mixture, choose
+from vfplan.models.distributions import CopyOrChange, Gaussian, LatentNoise, Mixture, choose, marginal_and_posterior
 from vfplan.models.prior import neighbours
 from vfplan.statistics import chi_square_p_value
 
@@ -168,3 +168,16 @@ def test_a_mixture_of_one_has_the_elements_of_its_component():
     value, single = torch.randn(3, 2, 4, 4, dtype=torch.float64), wide("gaussian")
     mixture = Mixture(torch.zeros(3, 1, dtype=torch.float64), single.map(lambda parameter: parameter[:, None]))
     assert torch.allclose(mixture.elements(value), single.elements(value))
+
+
+def test_marginal_and_posterior_are_logsumexp_and_softmax_also_of_alternatives_far_behind():
+    rng = torch.Generator().manual_seed(0)
+    joint = torch.randn(5, 9, 4, generator=rng, dtype=torch.float64) * torch.tensor(
+        [1.0, 10.0, 1e3, 1e8], dtype=torch.float64
+    )
+    joint.requires_grad_()
+    marginal, posterior = marginal_and_posterior(joint, 1)
+    torch.testing.assert_close(marginal, joint.logsumexp(1), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(posterior, joint.softmax(1), rtol=1e-13, atol=1e-20)
+    (gradient,) = torch.autograd.grad(marginal.sum(), joint)
+    torch.testing.assert_close(gradient, joint.softmax(1), rtol=1e-13, atol=1e-20)
