@@ -87,11 +87,6 @@ class PushConfig:
         return PARAMETERS_PER_OBJECT * self.num_objects
 
     @property
-    def switches(self) -> tuple[int, ...]:
-        """The action components of which only the sign counts: lift and close of the gripper."""
-        return (2, 3) if self.hand == "gripper" else ()
-
-    @property
     def geoms_per_object(self) -> int:
         """Two where a T may occur; other shapes then carry an invisible second geom."""
         return 2 if "tee" in self.shapes else 1

@@ -49,8 +49,8 @@ class GradientPlanner(GaussianPlanner):
 
     def assess(self, score: Score, belief: Belief, plans: Tensor, iteration: int) -> Scored:
         """Each of `plans` (E, N, T, A) at the cheapest it was on its way down."""
-        config = self.config
-        return descend(score, plans, steps=config.steps, step_size=config.step_size, moving=self.moving(belief))
+        config, moving = self.config, belief.initial_std > 0
+        return descend(score, plans, steps=config.steps, step_size=config.step_size, moving=moving)
 
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
         """Make the cheapest plan the nominal one; a problem without an accepted plan keeps its belief."""

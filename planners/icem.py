@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from planners.base import Belief, cheapest, mean_accepted
+from planners.base import Belief, cheapest, clip, mean_accepted
 from planners.cem import CEM, CEMConfig
 from planners.search import require
 
@@ -76,4 +76,4 @@ class Icem(CEM):
         """The best plan, or the mean; the refitted mean was never scored, so its cost is the mean of its elites'."""
         if self.config.execute == "best":
             return super().choose(belief, plans, costs)
-        return self.feasible(belief.mean), mean_accepted(cheapest(plans, costs, self.config.elites)[1])
+        return clip(belief.mean), mean_accepted(cheapest(plans, costs, self.config.elites)[1])

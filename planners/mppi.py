@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from planners.base import Belief
+from planners.base import Belief, clip
 from planners.sampling import SamplingConfig, SamplingPlanner
 from planners.search import require
 
@@ -60,7 +60,7 @@ class MPPI(SamplingPlanner):
         """The mean, (E, T, A), and what the plans it was made of cost on average, weighted by `temperature`, (E,)."""
         accepted = torch.isfinite(costs)
         cost = (self._exponents(costs).softmax(dim=1) * torch.where(accepted, costs, 0.0)).sum(dim=1)
-        return self.feasible(belief.mean), torch.where(accepted.any(dim=1), cost, torch.inf)
+        return clip(belief.mean), torch.where(accepted.any(dim=1), cost, torch.inf)
 
     def _exponents(self, costs: Tensor) -> Tensor:
         """Log-weights (E, N) of `costs` (E, N), up to a constant per problem; -inf where a plan was rejected."""

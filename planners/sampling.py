@@ -71,13 +71,6 @@ class GaussianPlanner(SearchPlanner):
         super().__init__(config, tuple(config.action_std or (config.init_std,) * config.action_dim))
         self.warm_start, self.noise_beta = config.warm_start, config.noise_beta
 
-    def moving(self, belief: Belief) -> Tensor:
-        """The components (A,), bool, that gradients may change: neither at rest nor switches."""
-        moving = belief.initial_std > 0
-        for component in self.switches:
-            moving[component] = False
-        return moving
-
     def sample(self, belief: Belief, count: int, rng: torch.Generator) -> Tensor:
         """`count` plans per problem from the belief's Gaussian, (E, count, T, A)."""
         num_problems, *plan_shape = belief.mean.shape
@@ -104,7 +97,8 @@ class SamplingPlanner(GaussianPlanner):
             return scored
         ordered, costs = cheapest(plans, scored.costs, plans.shape[1])
         start, rest = ordered.tensor_split([self.refine_plans], dim=1)
-        refined = descend(score, start, steps=self.refine_steps, step_size=self.step_size, moving=self.moving(belief))
+        moving = belief.initial_std > 0
+        refined = descend(score, start, steps=self.refine_steps, step_size=self.step_size, moving=moving)
         return Scored(
             plans=torch.cat([refined.plans, rest], dim=1),
             costs=torch.cat([refined.costs, costs[:, self.refine_plans :]], dim=1),

@@ -17,15 +17,10 @@ class PlannerConfig:
 
     action_dim: int = 4  # A
     horizon: int = 8  # T, in actions
-    switches: tuple[int, ...] | None = None  # components of which only the sign counts; None is none, if none are known
 
     def __post_init__(self) -> None:
         require(self.action_dim >= 1, f"action_dim must be at least 1, got {self.action_dim}")
         require(self.horizon >= 1, f"horizon must be at least 1, got {self.horizon}")
-        require(
-            all(0 <= component < self.action_dim for component in self.switches or ()),
-            f"switches must be components from 0 to {self.action_dim - 1}, got {self.switches}",
-        )
 
     @property
     def needs_gradients(self) -> bool:
@@ -47,13 +42,12 @@ class SearchPlanner(ABC):
     def __init__(self, config: PlannerConfig, initial_std: tuple[float, ...]) -> None:
         self.horizon = config.horizon
         self.action_dim = config.action_dim
-        self.switches = config.switches or ()
         self.needs_gradients = config.needs_gradients
         self.initial_std = initial_std  # one per action component
 
     @abstractmethod
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
-        """The plans (E, N, T, A) to score in this iteration; the loop makes them feasible."""
+        """The plans (E, N, T, A) to score in this iteration; the loop clips them to the action bounds."""
 
     @abstractmethod
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
@@ -67,20 +61,7 @@ class SearchPlanner(ABC):
     def choose(self, belief: Belief, plans: Tensor, costs: Tensor) -> tuple[Tensor, Tensor]:
         """What to execute, (E, T, A), and its cost, (E,): the cheapest of the last plans, else the belief's mean."""
         best, cost = cheapest(plans, costs, 1)
-        return torch.where(torch.isfinite(cost)[..., None, None], best, self.feasible(belief.mean)[:, None])[
-            :, 0
-        ], cost[:, 0]
-
-    def feasible(self, actions: Tensor) -> Tensor:
-        """`actions` (..., A) as they can be executed: inside [-1, 1], and switches at -1 (also for 0) or 1.
-
-        A model has seen switches at their ends only, or at values that did not count: half a switch is not half of
-        what it does. What is proposed stays continuous, so a Gaussian belief says how likely a switch is to be on.
-        """
-        possible = clip(actions)
-        for component in self.switches:
-            possible[..., component] = torch.where(possible[..., component] > 0, 1.0, -1.0)
-        return possible
+        return torch.where(torch.isfinite(cost)[..., None, None], best, clip(belief.mean)[:, None])[:, 0], cost[:, 0]
 
     def initial_belief(self, num_problems: int, device: torch.device | str) -> Belief:
         """A cold start: zero mean, initial std, no elites."""
@@ -103,7 +84,7 @@ class SearchPlanner(ABC):
         belief = self._start(belief, rng.device)
         calls: list[Tensor] = []
         for iteration in range(self.iterations):
-            proposed = self.feasible(self.propose(belief, iteration, rng))
+            proposed = clip(self.propose(belief, iteration, rng))
             scored = self.assess(score, belief, proposed, iteration)
             belief = self.refit(belief, scored.plans, scored.costs)
             calls += scored.calls

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+import planners
 from vfplan import costs
 from vfplan.audit_report import Judged, plot, report, table
-from vfplan.closed_loop import ClosedLoop, build_planner
+from vfplan.closed_loop import ClosedLoop
 from vfplan.control import run_episodes
 from vfplan.costs import Cost, Goal
 from vfplan.device import set_threads
@@ -66,7 +67,7 @@ class Auditor:
         self.simulator = SimulatorOracle(config.env, device=self.device)
         space = latent_space(self.model)
         self.costs = {cost.title: costs.build_cost(cost.config(), space) for cost in config.costs}
-        self.planner = build_planner(config.planner, config.env)
+        self.planner = planners.build(config.planner)
 
     @property
     def elites(self) -> int:

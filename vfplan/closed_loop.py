@@ -7,7 +7,6 @@ group on the seed and its first task: a group gives the same actions whatever el
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from envs import tasks as task_sets
 from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.tasks import TaskSet
-from planners import Planner, PlannerConfig
 from vfplan import costs
 from vfplan.conformal import Calibration, read_calibration
 from vfplan.control import ControlConfig, Controller, Problem, Proprioception, Trajectory, run_episodes
@@ -82,15 +80,10 @@ class ClosedLoop:
         self, group: range, *, imagine: bool = False, progress: Callable[[int], None] = lambda actions: None
     ) -> Trajectory:
         """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
-        planner, scorer = build_planner(self.config.planner, self.env), self.scorer(self.tasks.select(group))
+        planner, scorer = planners.build(self.config.planner), self.scorer(self.tasks.select(group))
         monitor = _monitor(self.model, self.calibration)
         controller = Controller(self.model, planner, scorer, self.config.control, self.rng(group), monitor)
         return run_episodes(self.problem(group), controller, imagine=imagine, progress=progress)
-
-
-def build_planner(config: PlannerConfig, env: PushConfig) -> Planner:
-    """A planner that knows which action components are switches in `env`, where its settings do not say."""
-    return planners.build(replace(config, switches=env.switches) if config.switches is None else config)
 
 
 def groups(num_tasks: int, lockstep: int) -> list[range]:

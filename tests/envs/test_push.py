@@ -91,23 +91,6 @@ def test_lift_and_close_are_ignored_in_push_and_used_in_push_bair(env):
     assert (info["hand_xyz"][2] > 0.05) == (env.config.name == "push_bair")
 
 
-def test_of_switches_only_the_sign_counts_and_of_other_components_the_size(env):
-    """For the finger nothing counts but dx and dy."""
-    saved, without_switch = env.get_state(), []
-    for component in range(4):
-        after = []
-        for size in (0.1, 1.0):
-            env.set_state(saved)
-            action = np.zeros(4, np.float32)
-            action[component] = size
-            env.step(action)
-            after.append(env.get_state())
-        if not np.array_equal(*after):
-            without_switch.append(component)
-    assert without_switch == [0, 1]
-    assert env.config.switches == ((2, 3) if env.config.hand == "gripper" else ())
-
-
 @pytest.mark.parametrize("name", envs.NAMES)
 def test_check_env_has_no_complaints(name):
     with warnings.catch_warnings():

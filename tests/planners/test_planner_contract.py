@@ -145,35 +145,6 @@ def test_a_single_accepted_plan_is_chosen(planner):
     assert torch.isfinite(result.belief.std).all()
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_switches_are_on_or_off_in_everything_scored_and_executed(name):
-    seen = []
-
-    def score(plans):
-        seen.append(plans.detach())
-        return quadratic(plans)
-
-    planner = planners.build(dataclasses.replace(CONFIGS[name], switches=(1,)))
-    result = plan(planner, score)
-    seen.append(result.actions[:, None])
-    seen.append(planner.plan(rejecting, result.belief.shift(1), rng()).actions[:, None])
-    assert all((plans[..., 1].abs() == 1).all() for plans in seen)
-    assert name == "zero" or (seen[0][..., 0].abs() < 1).any()
-
-
-@pytest.mark.parametrize("name", CHOOSING)
-def test_a_switch_is_found_that_must_change_on_the_way(name):
-    """On at first, off later: one of 2^5 ways, each of which gradients cannot leave."""
-    planner = planners.build(dataclasses.replace(CONFIGS[name], samples=64, switches=(1,)))
-    wanted = torch.tensor([1.0, 1.0, 1.0, -1.0, -1.0])
-
-    def score(plans):
-        return (plans[..., 1] - wanted).square().sum(dim=2) + plans[..., 0].square().sum(dim=2)
-
-    wrong = (plan(planner, score).actions[..., 1] != wanted).sum(dim=1)
-    assert wrong.double().mean() <= 1
-
-
 def test_costs_of_the_wrong_shape_are_refused(planner):
     with pytest.raises(ValueError, match="score must return costs of shape"):
         plan(planner, lambda plans: quadratic(plans)[:, None])

@@ -52,7 +52,6 @@ def test_unknown_config_is_refused():
         (planners.CEMConfig, {"step_size": -0.1}, "step_size must be above 0, got -0.1"),
         (planners.CEMConfig, {"momentum": 1.0}, "momentum must be in [0, 1), got 1.0"),
         (planners.CEMConfig, {"action_std": (0.6,)}, "action_std must have action_dim=4 values, got 1"),
-        (planners.CEMConfig, {"switches": (4,)}, "switches must be components from 0 to 3, got (4,)"),
         (planners.CEMConfig, {"action_std": (0.0,) * 4}, "action_std must be at least 0 and somewhere above"),
         (planners.IcemConfig, {"noise_beta": -1.0}, "noise_beta must be at least 0, got -1.0"),
         (planners.IcemConfig, {"keep_elites": 1.5}, "keep_elites must be in [0, 1], got 1.5"),
