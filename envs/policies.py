@@ -23,6 +23,9 @@ NEAR_WALL = 0.11  # m from the middle of the bin
 # the object at a wall, and hardly any shows it being pushed away from one.
 DRAWS = 3
 
+PUSHING = 0.85  # share of the waypoint episodes with a gripper that stays down and closed
+HOLD = 4.0  # mean number of actions for which noise leaves a switch as it is
+
 
 class Policy(Protocol):
     """What collection needs of a policy."""
@@ -43,7 +46,8 @@ class Policy(Protocol):
 class Waypoints:
     """Visits random points, some 70 % of them near an object (sd 4 cm), with noise on every action.
 
-    `near_object` is the share before points that would jam an object are drawn again.
+    `near_object` is the share before points that would jam an object are drawn again. A gripper stays down and closed
+    in most episodes, and in the others may lift or open at every new waypoint.
     """
 
     name = "waypoints"
@@ -51,16 +55,20 @@ class Waypoints:
     def __init__(self, near_object: float = 0.85, spread: float = 0.04, noise: float = 0.25) -> None:
         self.near_object, self.spread, self.noise = near_object, spread, noise
         self._goal: NDArray[np.float64] | None = None
+        self._pushes: bool | None = None
         self._lift = self._close = -1.0
 
     def reset(self, rng: Rng) -> None:
         """Forget the current waypoint."""
-        self._goal = None
+        self._goal, self._pushes = None, None
         self._lift = self._close = -1.0
 
     def __call__(self, env: PushEnv, rng: Rng) -> Action:
         """Return a step towards the current waypoint."""
         hand = env.hand_xyz[:2]
+        if self._pushes is None:
+            # Asked of a gripper only: the episodes of the other scenes stay what they are.
+            self._pushes = env.config.hand == "gripper" and rng.random() < PUSHING
         # Drop a waypoint now and then even if it was not reached: an object jammed against a wall may block the way.
         if self._goal is None or np.hypot(*(self._goal - hand)) < REACHED or rng.random() < 0.05:
             self._goal = self._draw(env, rng)
@@ -71,7 +79,7 @@ class Waypoints:
             self._lift, self._close = _switch(rng, 0.15), _switch(rng, 0.3)
         step = (self._goal - hand) / env.config.action_scale
         step = step / max(1.0, float(np.abs(step).max())) + rng.normal(0.0, self.noise, 2)
-        return _action(step, self._lift, self._close)
+        return _action(step, *((-1.0, 1.0) if self._pushes else (self._lift, self._close)))
 
     def _draw(self, env: PushEnv, rng: Rng) -> NDArray[np.float64]:
         limit = env.config.hand_limit
@@ -82,17 +90,22 @@ class Waypoints:
 
 
 class Noise:
-    """Independent uniform actions in half of the episodes, slowly varying ones (AR(1), 0.8) in the others."""
+    """Independent uniform actions in half of the episodes, slowly varying ones (AR(1), 0.8) in the others.
+
+    What a gripper does by the sign alone, lifting and closing, is switched: drawn anew at every fourth action or so.
+    """
 
     name = "noise"
 
     def __init__(self, memory: float = 0.8) -> None:
         self.memory = memory
         self._last: NDArray[np.float64] | None = None
+        self._switches: NDArray[np.float64] | None = None
 
     def reset(self, rng: Rng) -> None:
         """Choose which of the two kinds of noise this episode gets."""
         self._last = rng.normal(0.0, 0.6, 4) if rng.random() < 0.5 else None
+        self._switches = None
 
     def __call__(self, env: PushEnv, rng: Rng) -> Action:
         """Return the next noise value."""
@@ -101,6 +114,10 @@ class Noise:
         else:
             fresh = rng.normal(0.0, 0.6, 4)
             values = self._last = self.memory * self._last + (1 - self.memory**2) ** 0.5 * fresh
+        if env.config.hand == "gripper":
+            kept = self._switches
+            drawn = rng.choice([-1.0, 1.0], 2)
+            values[2:] = self._switches = drawn if kept is None else np.where(rng.random(2) < 1 / HOLD, drawn, kept)
         return _action(values[:2], float(values[2]), float(values[3]))
 
 

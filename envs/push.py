@@ -139,6 +139,8 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             },
             "floor_to_pixel": self.floor_to_pixel.tolist(),
             "action_scale": config.action_scale,
+            "action_names": list(config.action_names),
+            "switches": list(config.switches),
             "step_seconds": config.step_seconds,
             "object_names": scene.object_names(config),
             "state_size": self._simulator.state_size,

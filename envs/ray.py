@@ -198,8 +198,8 @@ def _moving_parts(config: PushConfig) -> list[Part]:
     parts = [Part(i, (0.0, 0.0, 0.0), radius) for i in range(config.num_objects)]
     if config.hand == "finger":
         return [*parts, Part(-1, (0.0, 0.0, 0.035), 0.037)]
-    palm, wrist, elbow = (0.0, 0.0, 0.045), (0.0, 0.0, 0.09), (0.0, 0.22, 0.6)
-    return [*parts, Part(-1, palm, 0.063), Part(-1, wrist, 0.022), Part(-1, elbow, 0.022, joined=True)]
+    palm, wrist, elbow = (0.0, 0.0, 0.045), (0.0, 0.0, 0.08), (0.0, 0.40, 0.45)
+    return [*parts, Part(-1, palm, 0.063), Part(-1, wrist, 0.012), Part(-1, elbow, 0.012, joined=True)]
 
 
 def _groups(hand_visible: bool) -> Bytes:

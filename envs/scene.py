@@ -6,16 +6,17 @@ carry its scene. Every scene of one preset has the same number of bodies, joints
 """
 
 import colorsys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.camera import Camera
+from envs.shapes import SHAPES, compound
 
 Floats = NDArray[np.float64]
 
-SHAPES = ("box", "cylinder", "ellipsoid", "tee")
+ACTIONS = ("dx", "dy", "lift", "close")
 PARAMETERS_PER_OBJECT = 9  # shape index, size x y z (m), red, green, blue, density (kg/m3), sliding friction
 
 # Geom groups: the renderers show or hide things by group.
@@ -31,7 +32,7 @@ LIGHT_DIRECTION = (0.25, -0.35, 0.90)  # towards the light
 AMBIENT, DIFFUSE = 0.42, 0.58
 
 STEEP = Camera((0.0, -0.15, 0.71), (0.0, -0.004, 0.0), 37.0)  # little hides behind the hand
-SLANTED = Camera((0.0, -0.45, 0.60), (0.0, 0.0, 0.0), 37.0)  # as in the BAIR robot pushing data
+SLANTED = Camera((0.0, -0.30, 0.66), (0.0, -0.005, 0.0), 36.0)  # between STEEP and the BAIR robot pushing data's
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class PushConfig:
     timestep: float = 0.005
     ramp: float = 0.7
     length: int = 30
+    hold: dict[str, float] = field(default_factory=dict)
+    """Action components that plans keep at a value unless the planner is told otherwise."""
 
     def __post_init__(self) -> None:
         unknown = [shape for shape in self.shapes if shape not in SHAPES]
@@ -75,11 +78,24 @@ class PushConfig:
             raise ValueError(f"roof must be between 0 and {2 * BIN_HALF} m wide, or null for none; got {self.roof}")
         if self.roof is not None and self.hand != "finger":
             raise ValueError("a roof is too low for the gripper and its arm; it needs hand='finger'")
+        for name, value in self.hold.items():
+            if name not in ACTIONS or not -1 <= value <= 1:
+                raise ValueError(f"hold keeps {', '.join(ACTIONS)} at values in [-1, 1]; got {name}={value}")
 
     @property
     def step_seconds(self) -> float:
         """Duration of one action."""
         return self.substeps * self.timestep
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """What the components of an action are called."""
+        return ACTIONS
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """The action components of which only the sign counts: on above 0, else off."""
+        return ("lift", "close") if self.hand == "gripper" else ()
 
     @property
     def num_parameters(self) -> int:
@@ -88,8 +104,8 @@ class PushConfig:
 
     @property
     def geoms_per_object(self) -> int:
-        """Two where a T may occur; other shapes then carry an invisible second geom."""
-        return 2 if "tee" in self.shapes else 1
+        """Two where a shape of two bars may occur; other shapes then carry an invisible second geom."""
+        return 1 if set(self.shapes) <= {"box", "cylinder"} else 2
 
     @property
     def object_radius(self) -> float:
@@ -103,11 +119,12 @@ PRESETS = {
         name="push_bair",
         num_objects=3,
         shapes=SHAPES,
-        half_size=(0.022, 0.032),
+        half_size=(0.032, 0.042),
         hue=(0.0, 1.0),
         hand="gripper",
         blob=0.35,
         camera=SLANTED,
+        hold={"lift": -1.0, "close": 1.0},
     ),
 }
 PRESETS["push_slip"] = replace(PRESETS["push"], name="push_slip", density=(150.0, 600.0), friction=(0.18, 1.08))
@@ -117,8 +134,8 @@ PRESETS["push_clutter"] = replace(
     PRESETS["push"],
     name="push_clutter",
     num_objects=5,
-    shapes=("box", "cylinder", "ellipsoid"),
-    half_size=(0.020, 0.026),
+    shapes=("box", "cylinder", "cross"),
+    half_size=(0.022, 0.028),
     hue=(0.0, 1.0),
 )
 
@@ -218,17 +235,17 @@ def _finger() -> str:
 
 def _gripper() -> str:
     jaws = "\n".join(
-        f"""      <body name="jaw_{side}" gravcomp="1" pos="{sign * 0.008} 0 0">
+        f"""      <body name="jaw_{side}" gravcomp="1" pos="{sign * 0.009} 0 0">
         <joint name="jaw_{side}" class="jaw" axis="{sign} 0 0"/>
-        <geom name="jaw_{side}" class="hand" type="box" pos="0 0 0.026" size="0.007 0.010 0.022" mass="0.05"/>
+        <geom name="jaw_{side}" class="hand" type="box" pos="0 0 0.026" size="0.012 0.016 0.022" mass="0.05"/>
       </body>"""
         for side, sign in (("left", -1), ("right", 1))
     )
     return f"""    <body name="hand" gravcomp="1">
       <joint name="hand_x" class="servo" axis="1 0 0"/> <joint name="hand_y" class="servo" axis="0 1 0"/>
       <joint name="hand_z" class="servo" axis="0 0 1"/>
-      <geom name="palm" class="hand" type="box" pos="0 0 0.068" size="0.040 0.018 0.018" mass="0.7"/>
-      <geom name="arm" class="hand" type="capsule" fromto="0 0 0.09 0 0.22 0.60" size="0.022" mass="0.1"
+      <geom name="palm" class="hand" type="box" pos="0 0 0.062" size="0.036 0.012 0.012" mass="0.7"/>
+      <geom name="arm" class="hand" type="capsule" fromto="0 0 0.08 0 0.40 0.45" size="0.012" mass="0.1"
             contype="0" conaffinity="0" {_grey(ARM_GREY)}/>
 {jaws}
     </body>"""
@@ -243,38 +260,28 @@ def _actuators(config: PushConfig) -> str:
 
 
 def _object(config: PushConfig, index: int, row: Floats) -> str:
-    shape = SHAPES[int(row[0])]
+    shape, density = SHAPES[int(row[0])], float(row[7])
     x, y, z = (float(v) for v in row[1:4])
-    common = f'rgba="{_text(row[4:7])} 1" density="{float(row[7])!r}" friction="{float(row[8])!r} 0.005 0.0001"'
+    common = f'rgba="{_text(row[4:7])} 1" density="{density!r}" friction="{float(row[8])!r} 0.005 0.0001"'
     common += f' priority="1" group="{OBJECT}"'
     # contype 2 meets no conaffinity, but counts for the bounding volumes: all scenes then have one memory layout.
     unused = f'<geom type="sphere" size="0.001" contype="2" conaffinity="0" mass="0" group="{UNUSED}"/>'
-    first = f'<geom name="object{index}" type="{shape}" size="{x!r} {y!r} {z!r}" {common}/>'
-    second = unused if config.geoms_per_object == 2 else ""
+    first, second = f'<geom name="object{index}"', unused if config.geoms_per_object == 2 else ""
     if shape == "cylinder":
-        first = f'<geom name="object{index}" type="cylinder" size="{x!r} {z!r}" {common}/>'
-    elif shape == "ellipsoid":
-        first = f'<geom name="object{index}" type="ellipsoid" size="{1.2 * x!r} {0.8 * y!r} {z!r}" {common}/>'
-    elif shape == "tee":
-        # Two bars, placed so that the body's origin is the centre of mass, as in the other shapes. The inertia is given
-        # because MuJoCo would rotate the inertial frame, and the memory layout would then depend on the shape.
-        bars = [(1.1 * x, 0.4 * y, y * 0.24 / 0.68), (0.4 * x, 0.6 * y, -y * 0.44 / 0.68)]
+        first = f'{first} type="cylinder" size="{x!r} {z!r}" {common}/>'
+    elif shape == "box":
+        first = f'{first} type="box" size="{x!r} {y!r} {z!r}" {common}/>'
+    else:
+        whole = compound(shape, x, y, z, density)
+        inertial = f'<inertial pos="0 0 0" mass="{whole.mass!r}" diaginertia="{_text(whole.inertia)}"/> '
         first, second = (
-            f'<geom name="object{index}{suffix}" type="box" pos="0 {at!r} 0" size="{sx!r} {sy!r} {z!r}" {common}/>'
-            for (sx, sy, at), suffix in zip(bars, ("", "_stem"), strict=True)
+            f'<geom name="object{index}{suffix}" type="box" pos="{_text((*bar.centre, 0))}"'
+            f' quat="{_text((np.cos(bar.yaw / 2), 0, 0, np.sin(bar.yaw / 2)))}"'
+            f' size="{_text((*bar.half, z))}" {common}/>'
+            for bar, suffix in zip(whole.bars, ("", "_second"), strict=True)
         )
-        first = _inertial(bars, z, density=float(row[7])) + first
+        first = inertial + first
     return f'    <body name="object{index}" pos="0 0 {z!r}"> <freejoint/> {first} {second} </body>'
-
-
-def _inertial(bars: list[tuple[float, float, float]], z: float, density: float) -> str:
-    """Return the <inertial> of boxes (half x, half y, centre y) of half-height z, centre of mass at the origin."""
-    mass, inertia = 0.0, np.zeros(3)
-    for sx, sy, at in bars:
-        part = density * 8 * sx * sy * z
-        mass += part
-        inertia += part / 3 * np.array([sy**2 + z**2, sx**2 + z**2, sx**2 + sy**2]) + part * at**2 * np.array([1, 0, 1])
-    return f'<inertial pos="0 0 0" mass="{mass!r}" diaginertia="{_text(inertia)}"/> '
 
 
 def _camera(camera: Camera) -> str:
