@@ -6,6 +6,7 @@ around a nominal one) and its config, and name both below.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from planners.base import Belief, Plan, Planner, Score, Scored, Trace
@@ -69,8 +70,18 @@ def config_class(name: str) -> type[PlannerConfig]:
     raise ValueError(f"planner must be one of {', '.join(NAMES)}; got {name!r}{hint}")
 
 
-def build(config: PlannerConfig) -> Planner:
-    """The planner that `config` describes."""
+def build(config: PlannerConfig, names: Sequence[str] | None = None) -> SearchPlanner:
+    """The planner that `config` describes, for action components with these names (default: 0, 1, ...).
+
+    Raises:
+        ValueError: if `config` holds a component that is not among them.
+    """
+    planner = _build(config)
+    planner.hold(config.held(names or [str(place) for place in range(config.action_dim)]))
+    return planner
+
+
+def _build(config: PlannerConfig) -> SearchPlanner:
     match config:
         case IcemConfig():  # before CEMConfig, of which it is one
             return Icem(config)

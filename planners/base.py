@@ -24,7 +24,8 @@ class Belief:
     mean: Tensor  # (E, T, A)
     std: Tensor  # (E, T, A), a standard deviation, never a variance
     elites: Tensor  # (E, K, T, A), plans worth scoring again, cheapest first; K may be 0
-    initial_std: Tensor  # (A,), the std of a cold start, to which `shift` returns
+    initial_mean: Tensor  # (A,), the mean of a cold start
+    initial_std: Tensor  # (A,), the std of a cold start, to which `shift` returns; 0 holds a component at its mean
 
     def shift(self, steps: int) -> Belief:
         """The belief after `steps` actions were executed: the past drops out, the last action is repeated.
@@ -37,17 +38,22 @@ class Belief:
             mean=_shifted(self.mean, steps),
             std=self.initial_std.expand_as(self.std).clone(),
             elites=_shifted(self.elites, steps),
+            initial_mean=self.initial_mean,
             initial_std=self.initial_std,
         )
 
+    def admit(self, plans: Tensor) -> Tensor:
+        """`plans` (..., T, A), moved into the action bounds, with what is held at its value."""
+        return torch.where(self.initial_std > 0, clip(plans), self.initial_mean)
+
     def forget(self, problems: Tensor) -> Belief:
-        """A cold start for the problems marked in the mask (E,): zero mean, initial std, zero actions for elites."""
+        """A cold start for the problems marked in the mask (E,): initial mean, also for elites, and initial std."""
         cold = problems[:, None, None]
         return replace(
             self,
-            mean=torch.where(cold, 0.0, self.mean),
+            mean=torch.where(cold, self.initial_mean, self.mean),
             std=torch.where(cold, self.initial_std, self.std),
-            elites=torch.where(cold[..., None], 0.0, self.elites),
+            elites=torch.where(cold[..., None], self.initial_mean, self.elites),
         )
 
     def take(self, problems: Tensor) -> Belief:
@@ -117,7 +123,7 @@ class Planner(Protocol):
         """Whether `plan` differentiates the score: then it must not run in inference mode."""
 
     def initial_belief(self, num_problems: int, device: torch.device | str) -> Belief:
-        """A cold start: zero mean, initial std, no elites."""
+        """A cold start: zero mean, but for what is held, initial std, no elites."""
 
     def plan(self, score: Score, belief: Belief | None, rng: torch.Generator) -> Plan:
         """Search from `belief`; None is one problem from a cold start. `rng` lives on the planning device.

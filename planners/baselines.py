@@ -52,8 +52,8 @@ class ZeroPlanner(SearchPlanner):
         super().__init__(config, initial_std=(0.0,) * config.action_dim)
 
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
-        """One plan of zeros, (E, 1, T, A)."""
-        return torch.zeros_like(belief.mean)[:, None]
+        """One plan of zeros, but for what is held, (E, 1, T, A)."""
+        return belief.mean[:, None]
 
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
         """The belief, unchanged."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import torch
 from torch import Tensor
@@ -17,10 +19,23 @@ class PlannerConfig:
 
     action_dim: int = 4  # A
     horizon: int = 8  # T, in actions
+    hold: dict[str, float] | None = None  # components that every plan keeps at a value, by name
 
     def __post_init__(self) -> None:
         require(self.action_dim >= 1, f"action_dim must be at least 1, got {self.action_dim}")
         require(self.horizon >= 1, f"horizon must be at least 1, got {self.horizon}")
+        for name, value in (self.hold or {}).items():
+            require(-1 <= value <= 1, f"hold.{name} must be in [-1, 1], got {value:g}")
+        require(len(self.hold or {}) < self.action_dim, f"hold must leave a component to plan, got {self.hold}")
+
+    def held(self, names: Sequence[str]) -> dict[int, float]:
+        """The value of each held component, by its place in `names`. Raises ValueError for a name that is not there."""
+        hold = self.hold or {}
+        for name in hold:
+            near = get_close_matches(name, names, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            require(name in names, f"hold: no component {name!r}; there are {', '.join(names)}{hint}")
+        return {list(names).index(name): value for name, value in hold.items()}
 
     @property
     def needs_gradients(self) -> bool:
@@ -44,6 +59,7 @@ class SearchPlanner(ABC):
         self.action_dim = config.action_dim
         self.needs_gradients = config.needs_gradients
         self.initial_std = initial_std  # one per action component
+        self.initial_mean = (0.0,) * config.action_dim
 
     @abstractmethod
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
@@ -63,15 +79,26 @@ class SearchPlanner(ABC):
         best, cost = cheapest(plans, costs, 1)
         return torch.where(torch.isfinite(cost)[..., None, None], best, clip(belief.mean)[:, None])[:, 0], cost[:, 0]
 
+    def hold(self, values: Mapping[int, float]) -> None:
+        """Keep these action components at these values in every plan that starts cold from now on."""
+        mean, std = list(self.initial_mean), list(self.initial_std)
+        for component, value in values.items():
+            mean[component], std[component] = value, 0.0
+        self.initial_mean, self.initial_std = tuple(mean), tuple(std)
+
     def initial_belief(self, num_problems: int, device: torch.device | str) -> Belief:
-        """A cold start: zero mean, initial std, no elites."""
+        """A cold start: zero mean, but for what is held, initial std, no elites."""
         # Filled, not copied from a list: a copy from the host would make the device wait.
-        std = torch.stack([torch.full((), value, device=device) for value in self.initial_std])
+        mean, std = (
+            torch.stack([torch.full((), value, device=device) for value in values])
+            for values in (self.initial_mean, self.initial_std)
+        )
         shape = (num_problems, self.horizon, self.action_dim)
         return Belief(
-            mean=torch.zeros(shape, device=device),
+            mean=mean.expand(shape).clone(),
             std=std.expand(shape).clone(),
             elites=torch.zeros((num_problems, 0, *shape[1:]), device=device),
+            initial_mean=mean,
             initial_std=std,
         )
 
@@ -84,7 +111,7 @@ class SearchPlanner(ABC):
         belief = self._start(belief, rng.device)
         calls: list[Tensor] = []
         for iteration in range(self.iterations):
-            proposed = clip(self.propose(belief, iteration, rng))
+            proposed = belief.admit(self.propose(belief, iteration, rng))
             scored = self.assess(score, belief, proposed, iteration)
             belief = self.refit(belief, scored.plans, scored.costs)
             calls += scored.calls

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-import planners
 from vfplan import costs
 from vfplan.audit_report import Judged, plot, report, table
 from vfplan.closed_loop import ClosedLoop
@@ -67,7 +66,7 @@ class Auditor:
         self.simulator = SimulatorOracle(config.env, device=self.device)
         space = latent_space(self.model)
         self.costs = {cost.title: costs.build_cost(cost.config(), space) for cost in config.costs}
-        self.planner = planners.build(config.planner)
+        self.planner = self.loop.planner
 
     @property
     def elites(self) -> int:

@@ -7,6 +7,7 @@ group on the seed and its first task: a group gives the same actions whatever el
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from envs import tasks as task_sets
 from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.tasks import TaskSet
+from planners.search import PlannerConfig, SearchPlanner
 from vfplan import costs
 from vfplan.conformal import Calibration, read_calibration
 from vfplan.control import ControlConfig, Controller, Problem, Proprioception, Trajectory, run_episodes
@@ -45,6 +47,7 @@ class ClosedLoop:
     def __init__(self, config: PlanConfig | AuditConfig) -> None:
         assert isinstance(config.env, PushConfig)  # `gym_planning` runs the others
         self.config, self.env = config, config.env
+        self.planner = build_planner(config.planner, self.env)
         self.device = resolve_device(config.device)
         self.tasks = load_tasks(self.env, config.tasks, config.num_tasks)
         self.model: WorldModel
@@ -80,10 +83,17 @@ class ClosedLoop:
         self, group: range, *, imagine: bool = False, progress: Callable[[int], None] = lambda actions: None
     ) -> Trajectory:
         """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
-        planner, scorer = planners.build(self.config.planner), self.scorer(self.tasks.select(group))
-        monitor = _monitor(self.model, self.calibration)
-        controller = Controller(self.model, planner, scorer, self.config.control, self.rng(group), monitor)
+        monitor, scorer = _monitor(self.model, self.calibration), self.scorer(self.tasks.select(group))
+        controller = Controller(self.model, self.planner, scorer, self.config.control, self.rng(group), monitor)
         return run_episodes(self.problem(group), controller, imagine=imagine, progress=progress)
+
+
+def build_planner(config: PlannerConfig, env: PushConfig) -> SearchPlanner:
+    """The planner for actions in `env`, which says what is held where `config` does not. Raises UserError."""
+    try:
+        return planners.build(config if config.hold is not None else replace(config, hold=env.hold), env.action_names)
+    except ValueError as error:
+        raise UserError(f"planner: {error}") from error
 
 
 def groups(num_tasks: int, lockstep: int) -> list[range]:

@@ -14,12 +14,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-import planners
 from envs.faults import inject
 from envs.push import PushEnv
 from envs.tasks import TaskSet
 from vfplan import costs, fault_report
-from vfplan.closed_loop import check_scales, describe, groups, load_tasks, load_trained
+from vfplan.closed_loop import build_planner, check_scales, describe, groups, load_tasks, load_trained
 from vfplan.conformal import Calibration, conformal_threshold, read_calibration
 from vfplan.control import Controller, Problem, Proprioception, Trajectory, run_episodes
 from vfplan.device import resolve_device, set_threads
@@ -58,7 +57,7 @@ class Laboratory:
         control = replace(config.control, on_surprise=reaction)
         scorer = Scorer(model, costs.build_cost(config.cost, latent_space(model)), config.scoring)
         rng = torch.Generator(self.device).manual_seed(seed)
-        return Controller(model, planners.build(config.planner), scorer, control, rng, monitor)
+        return Controller(model, build_planner(config.planner, config.env), scorer, control, rng, monitor)
 
     def episodes(
         self,

@@ -109,8 +109,11 @@ def _loop(learner: Learner, sampler: WindowSampler, config: TrainConfig, recorde
 
 def _fit_to(store: EpisodeStore, model: Architecture, actions: str) -> Architecture:
     """The model for this store's image size and action width; `actions=none` makes it action-free."""
+    seen, about = actions == "all", store.meta.description
+    switches = [about["action_names"].index(name) for name in about.get("switches", [])] if seen else []
+    size, width = store.image_size, store.action_dim if seen else 0
     try:
-        return replace(model, image_size=store.image_size, action_dim=store.action_dim if actions == "all" else 0)
+        return replace(model, image_size=size, action_dim=width, switches=tuple(switches))
     except ValueError as error:
         raise UserError(f"the model does not fit the data in {store.path}: {error}") from error
 

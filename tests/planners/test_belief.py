@@ -25,7 +25,7 @@ def test_shift_drops_what_was_executed_and_repeats_the_last_action(steps):
     mean = torch.arange(E * T * A, dtype=torch.float32).reshape(E, T, A)
     elites = torch.stack([mean, -mean], dim=1)
     initial_std = torch.tensor([0.6, 0.2])
-    shifted = planners.Belief(mean, torch.full_like(mean, 0.1), elites, initial_std).shift(steps)
+    shifted = planners.Belief(mean, torch.full_like(mean, 0.1), elites, torch.zeros(A), initial_std).shift(steps)
     for t in range(T):
         source = min(t + steps, T - 1)
         assert torch.equal(shifted.mean[:, t], mean[:, source])

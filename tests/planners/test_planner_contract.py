@@ -53,6 +53,38 @@ def test_same_generator_seed_same_plan(planner):
     assert torch.equal(first.belief.std, again.belief.std)
 
 
+def test_held_components_stay_where_they_are(planner):
+    planner.hold({1: 0.75})
+    seen = []
+
+    def score(plans):
+        seen.append(plans)
+        return quadratic(plans)
+
+    result = plan(planner, score)
+    again = planner.plan(score, result.belief.shift(2).forget(torch.tensor([True, False, False])), rng(1))
+    for plans in seen:
+        assert (plans[..., 1] == 0.75).all()
+    for plans in (result.actions, again.actions, again.belief.mean, again.belief.elites):
+        assert (plans[..., 1] - 0.75).abs().le(1e-6).all()  # means may round
+    assert planner.initial_mean == (0.0, 0.75)
+
+
+def test_names_say_what_is_held():
+    config = dataclasses.replace(CONFIGS["icem"], hold={"close": 1.0})
+    assert planners.build(config, ("lift", "close")).initial_mean == (0.0, 1.0)
+    with pytest.raises(ValueError, match=r"no component 'close'; there are left, clos \(did you mean clos\?\)"):
+        planners.build(config, ("left", "clos"))
+
+
+@pytest.mark.parametrize(
+    ("hold", "message"), [({"0": 1.5}, r"hold.0 must be in \[-1, 1\], got 1.5"), ({"0": 0, "1": 0}, "leave a")]
+)
+def test_what_cannot_be_held_is_refused(hold, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(CONFIGS["icem"], hold=hold)
+
+
 @only(SAMPLING)
 def test_other_generator_seed_other_plans(planner):
     # The one executed may be the same: gradients can lead from the nominal plan, which is not drawn, to the best.

@@ -1,5 +1,6 @@
 """Planners find optima that are known, and the tricks of iCEM pay on a task that resembles pushing."""
 
+import dataclasses
 import math
 
 import pytest
@@ -27,7 +28,7 @@ def solve(config, score):
     """Plan in float64, so that rounding is no part of the answer."""
     planner = planners.build(config)
     cold = planner.initial_belief(E, "cpu")
-    belief = planners.Belief(*(x.double() for x in (cold.mean, cold.std, cold.elites, cold.initial_std)))
+    belief = planners.Belief(*(x.double() for x in dataclasses.astuple(cold)))
     return planner.plan(score, belief, torch.Generator().manual_seed(0))
 
 

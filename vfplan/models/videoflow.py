@@ -32,10 +32,14 @@ class Architecture:
     action_dim: int = 4
     """0 for the action-free model."""
     past_frames: int = 3
+    switches: tuple[int, ...] = ()
+    """Places of the action components of which the world asks the sign only: the model sees -1 or 1."""
 
     def __post_init__(self) -> None:
         if self.past_frames < 1:
             raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
+        if self.switches and not 0 <= min(self.switches) <= max(self.switches) < self.action_dim:
+            raise ValueError(f"switches are places in an action of {self.action_dim}; got {self.switches}")
 
 
 class VideoFlow(nn.Module):
@@ -149,10 +153,18 @@ class VideoFlow(nn.Module):
         memory = state.levels[level]
         if memory is None:
             raise ValueError(f"the state was encoded without level {level}")
-        actions = torch.cat([state.actions, action[:, None]], dim=1)
+        actions = self._switched(torch.cat([state.actions, action[:, None]], dim=1))
         if memory.coarse is None or coarse is None:
             return memory.latents, None, actions
         return memory.latents, torch.cat([memory.coarse, coarse[:, None]], dim=1), actions
+
+    def _switched(self, actions: Tensor) -> Tensor:
+        """Actions (..., A) with -1 or 1 where only the sign counts."""
+        if not self.config.switches:
+            return actions
+        actions, switches = actions.clone(), list(self.config.switches)
+        actions[..., switches] = torch.where(actions[..., switches] > 0, 1.0, -1.0)
+        return actions
 
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoFlowNoise:
         """Standard-normal noise for the levels that a rollout at `downscale` needs; without a generator none at all."""
