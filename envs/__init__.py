@@ -30,13 +30,13 @@ NAMES = tuple(PRESETS)  # of the pushing environments
 CONFIGS: dict[str, PushConfig | GymConfig] = {**PRESETS, **gym_env.PRESETS}
 
 
-def build(config: PushConfig | GymConfig) -> PushEnv | GymEnv:
-    """Build the environment of a configuration.
+def build(config: PushConfig | GymConfig, *, images: bool = True) -> PushEnv | GymEnv:
+    """Build the environment of a configuration; `images=False` draws none while it runs.
 
     Raises:
         ValueError: if a registered environment lacks what vfplan needs.
     """
-    return GymEnv(config) if isinstance(config, GymConfig) else PushEnv(config)
+    return GymEnv(config, images=images) if isinstance(config, GymConfig) else PushEnv(config, images=images)
 
 
 def default_policy(config: PushConfig | GymConfig) -> str:

@@ -58,7 +58,8 @@ PRESETS = {
 class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     """The environment of a GymConfig: actions (A,) in [-1, 1], observations {image}.
 
-    An episode that ended stays as it is: further actions change nothing and are worth 0.
+    An episode that ended stays as it is: further actions change nothing and are worth 0. With `images=False` it has to
+    have pixels all the same, but observations are empty, and nothing is drawn for them.
 
     Raises:
         ValueError: in one line that lists all that vfplan needs and the environment lacks.
@@ -66,10 +67,10 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
 
-    def __init__(self, config: GymConfig) -> None:
+    def __init__(self, config: GymConfig, *, images: bool = True) -> None:
         self.config = config
         self._env = _made(config)
-        self._pixels = _pixel_key(self._env.observation_space)
+        self._pixels, self._images = _pixel_key(self._env.observation_space), True
         self._last: tuple[Observation, bool, bool, dict[str, Any]] | None = None
         lacking = self._lacking()
         if lacking:
@@ -80,8 +81,9 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._low, self._high = native.low.astype(np.float64), native.high.astype(np.float64)
         self.action_space = spaces.Box(-1.0, 1.0, (native.low.size,), np.float32)
         size = config.image_size
-        self.observation_space = spaces.Dict({"image": spaces.Box(0, 255, (size, size, 3), np.uint8)})
         self._check_pixels()
+        self._images = images
+        self.observation_space = spaces.Dict({"image": spaces.Box(0, 255, (size, size, 3), np.uint8)} if images else {})
 
     @property
     def step_seconds(self) -> float:
@@ -118,8 +120,8 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def render(self) -> Bytes:
         """Return the image (Y, X, 3) as it was last observed."""
-        if self._last is None:
-            raise ValueError("the environment has no state yet: call reset() first")
+        if self._last is None or not self._images:
+            raise ValueError("nothing was observed yet: call reset() first, of an environment with images=True")
         return self._last[0]["image"].copy()
 
     def description(self) -> dict[str, Any]:
@@ -171,6 +173,8 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             )
 
     def _observation(self, observation: Any) -> Observation:
+        if not self._images:
+            return {}
         if self._pixels is None:
             try:
                 frame = self._env.render()

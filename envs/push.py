@@ -27,22 +27,24 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     dx and dy move the hand by up to `action_scale` metres. With the gripper, lift > 0 raises it and close > 0 closes it
     for this action; the finger of the other presets ignores both. The reward is minus the summed distance (m) of the
-    objects to `options["goal_xy"]` (O, 2) if that was given to reset, else 0.
+    objects to `options["goal_xy"]` (O, 2) if that was given to reset, else 0. With `images=False` nothing is drawn and
+    observations are {hand} alone; the physics are the same bit for bit, and `render` still draws.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 5}
 
-    def __init__(self, config: PushConfig | None = None, render_mode: str | None = "rgb_array") -> None:
+    def __init__(
+        self, config: PushConfig | None = None, render_mode: str | None = "rgb_array", *, images: bool = True
+    ) -> None:
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be 'rgb_array' or None; got {render_mode!r}")
         self.config = config or scene.PRESETS["push"]
-        self.render_mode = render_mode
+        self.render_mode, self._images = render_mode, images
         size = self.config.image_size
         low, high = np.array([-0.25, -0.25, -0.05], np.float32), np.array([0.25, 0.25, 0.15], np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (4,), np.float32)
-        self.observation_space = spaces.Dict(
-            {"image": spaces.Box(0, 255, (size, size, 3), np.uint8), "hand": spaces.Box(low, high, dtype=np.float32)}
-        )
+        image: dict[str, Any] = {"image": spaces.Box(0, 255, (size, size, 3), np.uint8)} if images else {}
+        self.observation_space = spaces.Dict({**image, "hand": spaces.Box(low, high, dtype=np.float32)})
         self.floor_to_pixel = self.config.camera.homography(size)
         self._simulator = BatchSimulator(self.config, num_threads=1)
         self._state: Floats | None = None
@@ -165,7 +167,8 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return values
 
     def _observation(self) -> Observation:
-        return {"image": self._simulator.render(self._row())[0], "hand": self.hand_xyz.astype(np.float32)}
+        image = {"image": self._simulator.render(self._row())[0]} if self._images else {}
+        return {**image, "hand": self.hand_xyz.astype(np.float32)}
 
     def _info(self) -> dict[str, Any]:
         return {"object_xy": self.object_xy, "hand_xyz": self.hand_xyz}

@@ -46,6 +46,14 @@ def test_pixels_come_from_observations_or_from_rendering(kind):
     np.testing.assert_array_equal(env.render(), expected)
 
 
+def test_without_images_nothing_is_drawn_once_pixels_were_checked(monkeypatch):
+    env = GymEnv(GymConfig(id="vfplan-test/Dot-v0"), images=False)
+    monkeypatch.setattr(registered.Dot, "render", lambda self: pytest.fail("an image is drawn"))
+    assert env.observation_space.contains(env.reset(seed=0)[0]) and env.step([0.5, 0.5])[0] == {}
+    with pytest.raises(ValueError, match="images=True"):
+        env.render()
+
+
 def test_the_same_seed_and_actions_give_the_same_frames():
     def run():
         env = dot()

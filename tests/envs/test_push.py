@@ -30,6 +30,22 @@ def test_same_seed_gives_same_frames(env):
     np.testing.assert_array_equal(run(), run())
 
 
+@pytest.mark.parametrize("name", ["push", "push_bair", "push_wind"])
+def test_without_images_the_physics_are_the_same_and_nothing_is_drawn(name, monkeypatch):
+    config = envs.config(name)
+    seeing, blind = envs.build(config), envs.build(config, images=False)
+    expected = [seeing.reset(seed=2), *(seeing.step(action) for action in actions(12))]
+    states = seeing.get_state()
+    monkeypatch.setattr(envs.BatchSimulator, "render", lambda *arguments: pytest.fail("an image is drawn"))
+    found = [blind.reset(seed=2), *(blind.step(action) for action in actions(12))]
+    np.testing.assert_array_equal(blind.get_state(), states)
+    for one, other in zip(expected, found, strict=True):
+        assert set(other[0]) == {"hand"} == set(one[0]) - {"image"}
+        np.testing.assert_array_equal(other[0]["hand"], one[0]["hand"])
+        for key in ("object_xy", "hand_xyz"):
+            np.testing.assert_array_equal(other[-1][key], one[-1][key])
+
+
 def test_restored_state_continues_bit_for_bit_in_a_fresh_environment(env):
     for action in actions(3):
         env.step(action)
@@ -96,6 +112,12 @@ def test_check_env_has_no_complaints(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(gymnasium.make(envs.gymnasium_id(name)).unwrapped)
+
+
+def test_check_env_has_no_complaints_without_images():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gymnasium.make(envs.gymnasium_id("push_bair"), images=False).unwrapped, skip_render_check=True)
 
 
 def test_episode_is_truncated_at_its_length():
