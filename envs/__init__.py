@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 
-from envs import gym_env
+from envs import gym_env, policies
 from envs.gym_env import GymConfig, GymEnv
 from envs.push import PushEnv
 from envs.scene import PRESETS, PushConfig
@@ -24,6 +24,7 @@ __all__ = [
     "config",
     "default_policy",
     "make",
+    "policy_name",
 ]
 
 NAMES = tuple(PRESETS)  # of the pushing environments
@@ -42,6 +43,20 @@ def build(config: PushConfig | GymConfig, *, images: bool = True) -> PushEnv | G
 def default_policy(config: PushConfig | GymConfig) -> str:
     """Return the name of the policy that collects data in an environment unless another is asked for."""
     return "smooth" if isinstance(config, GymConfig) else "mixed"
+
+
+def policy_name(config: PushConfig | GymConfig, wanted: str = "auto") -> str:
+    """Return the name of the policy that is to act: the default for "auto".
+
+    Raises:
+        ValueError: if there is none such, or it cannot act there.
+    """
+    usual = default_policy(config)
+    name = usual if wanted == "auto" else wanted
+    policies.make(name)
+    if isinstance(config, GymConfig) and name != usual:
+        raise ValueError(f"policy={name} needs a hand and objects, which env={config.name} has not; use {usual}")
+    return name
 
 
 def config(name: str, **overrides: Any) -> PushConfig:

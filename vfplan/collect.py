@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vfplan.collecting import FillConfig, fill_store, report
 from vfplan.config import command
@@ -13,6 +13,7 @@ from vfplan.data.episode import Episode
 from vfplan.data.store import FORMAT_VERSION, StoreMeta
 from vfplan.errors import UserError
 from vfplan.rundir import RunDir, package_versions
+from vfplan.sections import environments
 
 if TYPE_CHECKING:
     from envs import GymConfig, PushConfig
@@ -49,13 +50,6 @@ class CollectConfig(FillConfig):
         return Path(self.out or f"data/{self.env.name}")
 
 
-def environments() -> dict[str, Any]:
-    """The presets that `env=` chooses from."""
-    from envs import CONFIGS
-
-    return dict(CONFIGS)
-
-
 def collect(config: CollectConfig) -> None:
     """Write the episodes that the store at `config.folder` lacks. Raises UserError."""
     run, meta = RunDir(config.run_dir, config), describe(config)
@@ -67,9 +61,8 @@ def describe(config: CollectConfig) -> StoreMeta:
     """All that decides about the bytes of the store. Raises UserError if the environment or policy cannot be made."""
     import envs
 
-    policy = _policy(config)
     try:
-        env = envs.build(config.env)
+        policy, env = envs.policy_name(config.env, config.policy), envs.build(config.env)
     except ValueError as error:
         raise UserError(str(error)) from error
     description = {**env.description(), "config": dataclasses.asdict(config.env)}
@@ -87,28 +80,12 @@ def describe(config: CollectConfig) -> StoreMeta:
     )
 
 
-def _policy(config: CollectConfig) -> str:
-    """The name of the policy that is to act. Raises UserError if there is none such, or it cannot act there."""
-    import envs
-    from envs import policies
-
-    usual = envs.default_policy(config.env)
-    name = usual if config.policy == "auto" else config.policy
-    try:
-        policies.make(name)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    if isinstance(config.env, envs.GymConfig) and name != usual:
-        raise UserError(f"policy={name} needs a hand and objects, which env={config.env.name} has not; use {usual}")
-    return name
-
-
 def _episodes(config: CollectConfig, indices: range) -> Iterator[Episode]:
     """The episodes of these numbers, run in a worker process."""
     import envs
     from envs import policies
 
-    env, policy = envs.build(config.env), policies.make(_policy(config))
+    env, policy = envs.build(config.env), policies.make(envs.policy_name(config.env, config.policy))
     try:
         for index in indices:
             yield Episode(**policies.rollout_episode(env, policy, config.seed, index, config.env.length))

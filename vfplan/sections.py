@@ -1,4 +1,4 @@
-"""The parts that the commands which plan are configured from. Each loads what it names only when it is asked."""
+"""The parts that commands are configured from. Each loads what it names only when it is asked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ def pushing() -> dict[str, Any]:
     from envs.scene import PRESETS
 
     return dict(PRESETS)
+
+
+def environments() -> dict[str, Any]:
+    """What describes every environment, those of Gymnasium included, by name."""
+    from envs import CONFIGS
+
+    return dict(CONFIGS)
 
 
 def _planners() -> dict[str, Any]:
