@@ -4,7 +4,7 @@ A policy is called as policy(env, rng) -> action (4,) float32 after policy.reset
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import gymnasium
@@ -194,6 +194,29 @@ class Mixed:
         return self._current(env, rng)
 
 
+class Held:
+    """Another policy, with some components of its actions held at a value: {place in an action: value in [-1, 1]}."""
+
+    def __init__(self, policy: Policy, hold: Mapping[int, float]) -> None:
+        self._policy, self._hold = policy, dict(hold)
+
+    @property
+    def name(self) -> str:
+        """Name of the policy that decides about the other components."""
+        return self._policy.name
+
+    def reset(self, rng: Rng) -> None:
+        """Forget the last episode."""
+        self._policy.reset(rng)
+
+    def __call__(self, env: Any, rng: Rng) -> Action:
+        """Return the policy's action, held."""
+        action = self._policy(env, rng).copy()
+        for place, value in self._hold.items():
+            action[place] = value
+        return action
+
+
 POLICIES: dict[str, Callable[[], Policy]] = {
     "mixed": Mixed,
     "waypoints": Waypoints,
@@ -213,31 +236,40 @@ def make(name: str) -> Policy:
     return POLICIES[name]()
 
 
-def rollout_episode(
+def run_episode(
     env: gymnasium.Env[Any, Any], policy: Policy, seed: int, index: int, length: int = 30
-) -> dict[str, Any]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], NDArray[np.float32]]:
     """Run episode `index` of data set `seed`; it depends on nothing else, so not on who runs it.
 
-    Returns frames (T+1, Y, X, 3) uint8, actions (T, A), hand (T+1, 3) and object_xy (T+1, O, 2) float32 in m, and the
-    name of the policy. Without a hand, hand is (T+1, 0); without known objects, O is 0.
+    Returns T+1 observations, as many infos, and the actions (T, A) between them.
     """
     rng = np.random.default_rng([seed, index])
     observation, info = env.reset(seed=int(rng.integers(2**63)))
     policy.reset(rng)
-    nowhere, none = np.zeros(0), np.zeros((0, 2))
-    frames, hand = [observation["image"]], [observation.get("hand", nowhere)]
-    objects, actions = [info.get("object_xy", none)], []
+    observations, infos, actions = [observation], [info], []
     for _ in range(length):
         actions.append(policy(env, rng))
         observation, _, _, _, info = env.step(actions[-1])
-        frames.append(observation["image"])
-        hand.append(observation.get("hand", nowhere))
-        objects.append(info.get("object_xy", none))
+        observations.append(observation)
+        infos.append(info)
+    return observations, infos, np.stack(actions)
+
+
+def rollout_episode(
+    env: gymnasium.Env[Any, Any], policy: Policy, seed: int, index: int, length: int = 30
+) -> dict[str, Any]:
+    """Run episode `index` of data set `seed` as `run_episode` does.
+
+    Returns frames (T+1, Y, X, 3) uint8, actions (T, A), hand (T+1, 3) and object_xy (T+1, O, 2) float32 in m, and the
+    name of the policy. Without a hand, hand is (T+1, 0); without known objects, O is 0.
+    """
+    observations, infos, actions = run_episode(env, policy, seed, index, length)
+    nowhere, none = np.zeros(0), np.zeros((0, 2))
     return {
-        "frames": np.stack(frames),
-        "actions": np.stack(actions),
-        "hand": np.stack(hand).astype(np.float32),
-        "object_xy": np.stack(objects).astype(np.float32),
+        "frames": np.stack([observation["image"] for observation in observations]),
+        "actions": actions,
+        "hand": np.stack([observation.get("hand", nowhere) for observation in observations]).astype(np.float32),
+        "object_xy": np.stack([info.get("object_xy", none) for info in infos]).astype(np.float32),
         "policy": policy.name,
     }
 

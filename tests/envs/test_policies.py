@@ -50,3 +50,12 @@ def test_bair_holds_each_action_for_two_frames():
 def test_unknown_policy_is_named():
     with pytest.raises(ValueError, match="did you mean noise"):
         policies.make("noize")
+
+
+def test_held_components_stay_at_their_values_and_the_others_are_the_policys():
+    env = envs.make("push_bair", image_size=16)
+    free = policies.rollout_episode(env, policies.make("noise"), 0, 0)
+    held = policies.rollout_episode(env, policies.Held(policies.make("noise"), {2: -1.0, 3: 1.0}), 0, 0)
+    np.testing.assert_array_equal(held["actions"][:, :2], free["actions"][:, :2])
+    assert (held["actions"][:, 2] == -1).all() and (held["actions"][:, 3] == 1).all()
+    assert held["policy"] == "noise" and (free["actions"][:, 2] == 1).any()
