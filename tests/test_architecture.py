@@ -25,6 +25,7 @@ RUNNERS = {
     "vfplan.recording": "train",
     "vfplan.offline.battery": "evaluate",
     "vfplan.monitoring": "monitor",
+    "vfplan.predicting": "predictability",
 }
 OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
@@ -60,6 +61,8 @@ RULES = [
     ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.rundir", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.collecting", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.positions", {"torch", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.predictor", {"envs", "planners", "vfplan.models", "vfplan.data"}, set()),
     ("vfplan.workers", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
 ]
 

@@ -90,11 +90,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def paired_ratio(
     first: ArrayLike, second: ArrayLike, rng: np.random.Generator, *, draws: int = 10_000, confidence: float = 0.95
 ) -> Interval:
-    """Ratio of two success rates on the same episodes, with a percentile bootstrap interval over the episodes.
+    """Ratio of two sums over the same episodes (of successes: of two rates), with a bootstrap interval over episodes.
 
-    Infinite where the second never succeeds, in a draw too: an upper bound of infinity is an answer. Raises ValueError
-    for no episodes or outcomes (N,) of different length. Reference: Efron and Tibshirani, An Introduction to the
-    Bootstrap, 1993.
+    The interval is that of percentiles. Infinite where the second never succeeds, in a draw too: an upper bound of
+    infinity is an answer. Raises ValueError for no episodes or sums' parts (N,) of different length. Reference: Efron
+    and Tibshirani, An Introduction to the Bootstrap, 1993.
     """
     above, below = (np.asarray(side, dtype=np.float64) for side in (first, second))
     if above.ndim != 1 or above.shape != below.shape or not above.size:

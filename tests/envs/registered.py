@@ -79,7 +79,19 @@ class Undrawn(Dot):
         raise RuntimeError("no\ndisplay")
 
 
-for _kind in (Dot, Pixels, Blind, Unbounded, Unseeded, Undrawn):
+class Told(Dot):
+    """It tells where the dot is."""
+
+    def reset(self, **given):
+        observation, _ = super().reset(**given)
+        return observation, {"object_xy": self.place[None].copy()}
+
+    def step(self, action):
+        observation, *rest, _ = super().step(action)
+        return observation, *rest, {"object_xy": self.place[None].copy()}
+
+
+for _kind in (Dot, Pixels, Blind, Unbounded, Unseeded, Undrawn, Told):
     gymnasium.register(f"vfplan-test/{_kind.__name__}-v0", entry_point=_kind)
 gymnasium.register("vfplan-test/Short-v0", entry_point=Dot, max_episode_steps=10)
 gymnasium.register("vfplan-test/Still-v0", entry_point=Dot, kwargs={"radius": 0})

@@ -1,0 +1,70 @@
+"""Command: what can be known of what moves, before anyone trains a model of the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vfplan import sections
+from vfplan.checks import require_at_least
+from vfplan.config import command
+
+if TYPE_CHECKING:
+    from envs import GymConfig, PushConfig
+
+HELP = """
+Say how much of what moves in an environment can be known before it moves. Episodes are run without drawing them, and
+a small network is told the true positions of hand and objects in the last three frames, and the actions. The share of
+the objects' next displacement that it explains in held-out episodes is what a model that sees this much can expect of
+the data policy (row data), and where what planning holds (env.hold) is held (row held). Shapes, sizes and orientations
+are not told. Writes predictability.json.
+
+examples:
+  python -m vfplan.predictability env=push
+  python -m vfplan.predictability env=push_bair policy=bair
+  python -m vfplan.predictability env=push_clutter env.num_objects=3 workers=1 threads=1
+  python -m vfplan.predictability env=pusht episodes=300
+  python -m vfplan.predictability -m env=push,push_slip,push_wind
+"""
+
+FEWEST_EPISODES = 12  # so that two of them are held out
+
+
+@dataclass(frozen=True)
+class PredictabilityConfig:
+    """Configuration of `vfplan.predictability`; the comments in `configs/predictability.yaml` say what each key is."""
+
+    env: PushConfig | GymConfig
+    episodes: int = 1350
+    policy: str = "auto"
+    moving: float | None = None
+    steps: int = 5000
+    workers: int = 0
+    threads: int = 0
+    device: str = "auto"
+    seed: int = 0
+    run_dir: str = ""
+
+    def __post_init__(self) -> None:
+        require_at_least(self, episodes=FEWEST_EPISODES, steps=2, workers=0, threads=0, seed=0)
+        if self.moving is not None and self.moving <= 0:
+            raise ValueError(f"moving must be positive; got {self.moving}")
+
+
+def predictability(config: PredictabilityConfig) -> None:
+    """Run the episodes, fit the networks, print the table, write the run folder."""
+    from vfplan.predicting import run
+
+    run(config)
+
+
+main = command(
+    predictability,
+    PredictabilityConfig,
+    name="predictability",
+    help=HELP,
+    sections={"env": sections.environments},
+)
+
+if __name__ == "__main__":
+    main()
