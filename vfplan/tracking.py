@@ -1,0 +1,127 @@
+"""Where imagined frames put the objects, against where they went: a yardstick of a model's motion that predicts control.
+
+The error of frames also counts what the hand hides and shows. Here each object is followed by its own hue.
+
+N window, T step, O object, C channel, y row, x column of an image at any scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from vfplan.pixels import chroma
+
+Floats = NDArray[np.float64]
+
+MOVED = 0.01  # m, from which an object counts as moved
+LEAST_COSINE = 0.5  # of the angle between two hues, from which a pixel counts as an object's
+FAINT = 0.05  # chroma below it is noise
+LOST = 0.2  # of an object's usual colour, below which it is not seen
+
+
+def hue_weights(images: Tensor, colours: Tensor) -> Tensor:
+    """How much (..., y, x) of each pixel of images (..., C, y, x) in [0, 1] has the hue of colours (..., C).
+
+    The length of its chroma along that of the colour, less the farther away its hue is, none from 60 degrees on.
+    """
+    seen, wanted = chroma(images), chroma(colours[..., None, None])
+    wanted = wanted / wanted.norm(dim=-3, keepdim=True).clamp_min(1e-6)
+    along, strength = (seen * wanted).sum(dim=-3), seen.norm(dim=-3)
+    likeness = (along / strength.clamp_min(1e-6) - LEAST_COSINE).clamp_min(0.0) / (1 - LEAST_COSINE)
+    return along.clamp_min(0.0) * likeness * (strength > FAINT)
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """Finds objects in images by their hue: the centroid of its colour, taken to the floor.
+
+    What is seen is the object at some height above the floor; an affine map that is fitted to true poses corrects that.
+    """
+
+    image_to_floor: Floats
+    """(3, 3), homogeneous (column, row, 1) in fractions of the image to homogeneous floor points in m."""
+    correction: Floats
+    """(3, 2): (x, y, 1) on the floor times this is the object's position, m."""
+    usual: float
+    """Median mass of an object, as a share of the image."""
+
+    @classmethod
+    def fit(
+        cls, images: Tensor, colours: Tensor, object_xy: ArrayLike, floor_to_pixel: ArrayLike, image_size: int
+    ) -> Tracker:
+        """From true images (B, C, y, x), an object's colour (B, C) and pose (B, 2) in each, and the floor's (3, 3)."""
+        to_fraction = np.diag([1 / image_size, 1 / image_size, 1.0]) @ np.asarray(floor_to_pixel, dtype=np.float64)
+        plain = cls(np.linalg.inv(to_fraction), np.eye(3)[:, :2], 0.0)
+        found, mass = plain.locate(images, colours)
+        usual = float(np.median(mass))
+        whole = mass > 0.5 * usual
+        points = np.concatenate([found[whole], np.ones((int(whole.sum()), 1))], axis=1)
+        correction = np.linalg.lstsq(points, np.asarray(object_xy, dtype=np.float64)[whole], rcond=None)[0]
+        return cls(plain.image_to_floor, correction, usual)
+
+    def locate(self, images: Tensor, colours: Tensor) -> tuple[Floats, Floats]:
+        """Positions (..., 2) m, NaN where it is lost, of the object of colours (..., C) in images (..., C, y, x).
+
+        And the mass (...) of its colour, as a share of the image.
+        """
+        weights = hue_weights(images, colours).double()
+        rows, columns = weights.shape[-2:]
+        mass = weights.sum(dim=(-2, -1))
+        across = (weights.sum(dim=-2) * ((torch.arange(columns) + 0.5) / columns).to(weights)).sum(dim=-1) / mass
+        down = (weights.sum(dim=-1) * ((torch.arange(rows) + 0.5) / rows).to(weights)).sum(dim=-1) / mass
+        points = torch.stack([across, down, torch.ones_like(mass)], dim=-1).cpu().numpy() @ self.image_to_floor.T
+        floor = np.concatenate([points[..., :2] / points[..., 2:], np.ones_like(points[..., 2:])], axis=-1)
+        share = (mass / (rows * columns)).cpu().numpy()
+        seen = share > LOST * self.usual
+        return np.where(seen[..., None], floor @ self.correction, np.nan), share
+
+
+def colours_of(frames: ArrayLike, object_xy: ArrayLike, floor_to_pixel: ArrayLike) -> NDArray[np.float32]:
+    """The colour (N, O, C) in [0, 1] of each object at (N, O, 2) m in frames (N, Y, X, C) uint8.
+
+    That of the most coloured pixel within two of where the floor beneath it is seen.
+    """
+    images, xy = np.asarray(frames, dtype=np.float32) / 255.0, np.asarray(object_xy, dtype=np.float64)
+    points = np.concatenate([xy, np.ones_like(xy[..., :1])], axis=-1) @ np.asarray(floor_to_pixel).T
+    column, row = (np.floor(points[..., k] / points[..., 2]).astype(int) for k in (0, 1))
+    offsets = np.stack(np.meshgrid(np.arange(-2, 3), np.arange(-2, 3)), axis=-1).reshape(-1, 2)
+    size = images.shape[1]
+    rows = np.clip(row[..., None] + offsets[:, 0], 0, size - 1)
+    columns = np.clip(column[..., None] + offsets[:, 1], 0, size - 1)
+    patches = images[np.arange(len(images))[:, None, None], rows, columns]
+    strongest = np.ptp(patches, axis=-1).argmax(axis=-1)
+    return np.take_along_axis(patches, strongest[..., None, None], axis=2)[:, :, 0]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How well the places of objects that moved were foretold."""
+
+    count: int
+    """Objects that moved, over all windows."""
+    explained: float
+    """1 - squared error / squared displacement, summed over them: 1 is perfect, 0 is what standing still has."""
+    centimetres: float
+    """Median error."""
+    ceiling: float
+    """`explained` of the places found in the true frames: what the tracker itself loses."""
+
+
+def motion(foretold: Floats, found: Floats, start: Floats, end: Floats) -> Motion:
+    """Judge places (N, O, 2) m: foretold, found in true frames, and the poses at the start and the end.
+
+    An object that is lost, NaN, is taken to be where it started.
+    """
+    moved = np.linalg.norm(end - start, axis=-1) > MOVED
+    there, back = end[moved], start[moved]
+    errors = [np.linalg.norm(np.where(np.isnan(at[moved]), back, at[moved]) - there, axis=-1) for at in (foretold, found)]
+    whole = float(np.square(there - back).sum())
+    if not whole:
+        return Motion(0, float("nan"), float("nan"), float("nan"))
+    explained, ceiling = (1 - float(np.square(error).sum()) / whole for error in errors)
+    return Motion(int(moved.sum()), explained, 100 * float(np.median(errors[0])), ceiling)
