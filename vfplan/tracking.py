@@ -1,8 +1,6 @@
-"""Where imagined frames put the objects, against where they went: a yardstick of a model's motion that predicts control.
+"""Where objects of different colours are: each is found by its own hue, in images of any scale.
 
-The error of frames also counts what the hand hides and shows. Here each object is followed by its own hue.
-
-N window, T step, O object, C channel, y row, x column of an image at any scale.
+N window, O object, C channel, y row, x column.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from vfplan.pixels import chroma
 
 Floats = NDArray[np.float64]
 
-MOVED = 0.01  # m, from which an object counts as moved
 LEAST_COSINE = 0.5  # of the angle between two hues, from which a pixel counts as an object's
 FAINT = 0.05  # chroma below it is noise
 LOST = 0.2  # of an object's usual colour, below which it is not seen
@@ -96,32 +93,3 @@ def colours_of(frames: ArrayLike, object_xy: ArrayLike, floor_to_pixel: ArrayLik
     patches = images[np.arange(len(images))[:, None, None], rows, columns]
     strongest = np.ptp(patches, axis=-1).argmax(axis=-1)
     return np.take_along_axis(patches, strongest[..., None, None], axis=2)[:, :, 0]
-
-
-@dataclass(frozen=True)
-class Motion:
-    """How well the places of objects that moved were foretold."""
-
-    count: int
-    """Objects that moved, over all windows."""
-    explained: float
-    """1 - squared error / squared displacement, summed over them: 1 is perfect, 0 is what standing still has."""
-    centimetres: float
-    """Median error."""
-    ceiling: float
-    """`explained` of the places found in the true frames: what the tracker itself loses."""
-
-
-def motion(foretold: Floats, found: Floats, start: Floats, end: Floats) -> Motion:
-    """Judge places (N, O, 2) m: foretold, found in true frames, and the poses at the start and the end.
-
-    An object that is lost, NaN, is taken to be where it started.
-    """
-    moved = np.linalg.norm(end - start, axis=-1) > MOVED
-    there, back = end[moved], start[moved]
-    errors = [np.linalg.norm(np.where(np.isnan(at[moved]), back, at[moved]) - there, axis=-1) for at in (foretold, found)]
-    whole = float(np.square(there - back).sum())
-    if not whole:
-        return Motion(0, float("nan"), float("nan"), float("nan"))
-    explained, ceiling = (1 - float(np.square(error).sum()) / whole for error in errors)
-    return Motion(int(moved.sum()), explained, 100 * float(np.median(errors[0])), ceiling)

@@ -1,4 +1,4 @@
-"""What training watches: held-out bits/dim, rollout error, and a picture of imagined against true frames."""
+"""What training watches: held-out bits/dim, rollout error, motion, and a picture of imagined against true frames."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from vfplan.imagination import SquaredError, rollout_error
 from vfplan.likelihood import bits_per_dim
 from vfplan.models.base import Context
 from vfplan.models.videoflow import VideoFlow
+from vfplan.motion import Yardstick
 from vfplan.pixels import frames_from_unit
 
 HORIZONS = (1, 5, 10)
+FOLLOWED = 4  # times as many windows as for the rest: in many of them nothing moves
 
 
 class Validator:
@@ -29,6 +31,8 @@ class Validator:
         length = min(past_frames + HORIZONS[-1], store.meta.length + 1)
         start = (store.meta.length + 1 - length) // 2
         self.past_frames = past_frames
+        self._windows = store, list(episodes)[: FOLLOWED * limit], slice(start, start + length)
+        self._yardstick: Yardstick | None = None
         windows = [store.episode(index) for index in chosen]
         frames = np.stack([episode.frames[start : start + length] for episode in windows])
         actions = np.stack([episode.actions[start : start + length - 1] for episode in windows])
@@ -45,7 +49,20 @@ class Validator:
             "bits_per_dim": float(bits.per_episode.mean()),
             **_at_horizons("error", errors.pixels),
             **_at_horizons("colour_error", errors.colour),
+            **self._motion(model),
         }
+
+    def _motion(self, model: VideoFlow) -> dict[str, float]:
+        """Of objects that move, how much of their displacement is foretold, and the median error in cm."""
+        if self._yardstick is None:
+            scale = 2**model.top if model.area_averages else 1
+            self._yardstick = Yardstick.of(*self._windows, self.past_frames, scale, self.frames.device)
+        if self._yardstick is None:
+            return {}
+        available = [horizon for horizon in HORIZONS if horizon <= self.frames.shape[1] - self.past_frames]
+        found = self._yardstick.measure(model, available)
+        explained = {f"motion_{horizon}": motion.explained for horizon, motion in found.items()}
+        return explained | {f"motion_cm_{horizon}": motion.centimetres for horizon, motion in found.items()}
 
     @torch.inference_mode()
     def picture(self, model: VideoFlow, *, episodes: int = 4) -> bytes:

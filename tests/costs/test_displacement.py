@@ -1,10 +1,11 @@
-"""Displacement: a distance in image widths, which losing the object does not shorten."""
+"""Displacement: a distance in image widths, which neither hiding nor fading the object shortens."""
 
 import pytest
 import torch
 
 from tests.costs.synthetic import SIZE, cost_of, goal_of, image
 from vfplan.costs import Displacement, DisplacementConfig, GoalImage, GoalImageConfig
+from vfplan.costs.displacement import AWAY
 
 COST = Displacement(DisplacementConfig(reach=0.0))
 
@@ -22,11 +23,32 @@ def test_a_shifted_object_costs_its_shift_in_image_widths(shift):
     assert moved == pytest.approx(torch.tensor(shift).float().norm().item() / SIZE, rel=0.06)
 
 
-def test_losing_the_object_costs_more_than_having_it_misplaced():
+def test_fading_changes_nothing_and_vanishing_costs_more():
     goal = goal_of(image((4, 4)))
     misplaced = image((9, 9))
-    shares = [cost_of(COST, faded(misplaced, share), goal) for share in (1.0, 0.7, 0.4, 0.0)]
-    assert shares == sorted(shares) and shares[0] < shares[-1]
+    whole, *faint, gone = [cost_of(COST, faded(misplaced, share), goal) for share in (1.0, 0.7, 0.4, 0.0)]
+    assert faint == pytest.approx([whole, whole], rel=0.02)
+    assert gone == pytest.approx(AWAY) and gone > whole
+
+
+def test_an_arm_before_a_misplaced_object_gains_little():
+    goal, misplaced = goal_of(image((2, 2))), image((10, 10))
+    behind = misplaced.clone()
+    behind[:, :, 11:13] = 0.3  # the arm covers one of its two columns
+    found, whole = cost_of(COST, behind, goal), cost_of(COST, misplaced, goal)
+    assert found == pytest.approx(whole, abs=0.5 / SIZE)
+
+
+def test_what_is_out_of_place_now_counts_the_most():
+    def scene(red, blue):
+        frame = image(red)
+        column, row = blue
+        frame[:, row : row + 2, column : column + 2] = torch.tensor([0.1, 0.3, 0.9])[:, None, None]
+        return frame
+
+    goal = goal_of(scene((3, 3), (11, 11)), current=scene((9, 3), (11, 11)))
+    red_away, blue_away = (cost_of(COST, frame, goal) for frame in (scene((6, 3), (11, 11)), scene((3, 3), (8, 11))))
+    assert red_away > 2 * blue_away > 0
 
 
 def test_the_squared_distance_rewards_losing_the_object_and_the_correlation_does_not():
@@ -49,7 +71,18 @@ def test_objects_of_different_colours_are_not_taken_for_each_other():
     assert cost_of(COST, two((11, 11), (3, 3)), goal) > 0.3
 
 
-@pytest.mark.parametrize("changes", [{"threshold": 1.0}, {"threshold": -0.1}, {"reach": -1.0}, {"final_weight": 0.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hues": 2},
+        {"faint": 1.0},
+        {"faint": -0.1},
+        {"lost": 0.0},
+        {"in_place": 0.0},
+        {"reach": -1.0},
+        {"final_weight": 0.0},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(changes):
     with pytest.raises(ValueError, match="must"):
         DisplacementConfig(**changes)
