@@ -40,10 +40,13 @@ class WindowSampler:
 
     def batch(self, step: int, size: int) -> Windows:
         """The `size` clips of `step`."""
-        rng = np.random.default_rng((self._seed, step))
+        return self.draw(np.random.default_rng((self._seed, step)), size)
+
+    def draw(self, rng: np.random.Generator, size: int) -> Windows:
+        """The next `size` clips (0 for none) that `rng` chooses."""
         picks = rng.integers(len(self._episodes), size=size).tolist()
         starts = rng.integers(-self._lead_in, self._store.meta.length + 2 - self.length, size=size).tolist()
-        arrays, row = self._store.locate(self._episodes[picks[0]])
+        arrays, row = self._store.locate(self._episodes[0])
         frames = np.empty((size, self.length, *arrays["frames"].shape[2:]), np.uint8)
         actions = np.empty((size, self.length - 1, arrays["actions"].shape[2]), np.float32)
         for i, (pick, start) in enumerate(zip(picks, starts, strict=True)):

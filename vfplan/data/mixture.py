@@ -1,0 +1,116 @@
+"""Several stores of one scene as training data: how often windows come from each, and what is held out of each."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vfplan.data.store import EpisodeStore
+from vfplan.data.windows import Windows, WindowSampler
+from vfplan.errors import UserError
+
+# What must be equal for frames and actions to mean the same, in the order in which differences are reported.
+SCENE = ("id", "renderer", "action_scale", "action_names", "switches", "step_seconds", "camera", "mjcf")
+# Settings of an environment that say how long its episodes are and what plans do there, not what they show.
+NOT_OF_THE_SCENE = {"name", "length", "hold", "goal_steps"}
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Stores of one scene. Use `Mixture.open`."""
+
+    stores: tuple[EpisodeStore, ...]
+    held_out: int
+    """Episodes, the last of each store, that are never trained on."""
+    shares: tuple[float, ...]
+    """Of the windows, per store; they sum to one."""
+
+    @classmethod
+    def open(cls, paths: Sequence[str | Path], shares: Sequence[float] | None, held_out: int) -> "Mixture":
+        """Open the stores; without `shares`, all episodes that are trained on count alike.
+
+        Raises:
+            UserError: for a folder that is no store, one of another scene than the first, or one with too few episodes.
+        """
+        stores = tuple(EpisodeStore.open(path) for path in paths)
+        for store in stores[1:]:
+            _check_same_scene(stores[0], store)
+        kept = [_kept(store, held_out) for store in stores]
+        return cls(stores, held_out, tuple(shares or (count / sum(kept) for count in kept)))
+
+    @property
+    def first(self) -> EpisodeStore:
+        """The store that says what the data show, and that validation is on."""
+        return self.stores[0]
+
+    @property
+    def validation(self) -> range:
+        """The episodes of the first store that are validated on."""
+        return range(len(self.first) - self.held_out, len(self.first))
+
+    def sampler(self, length: int, seed: int, *, lead_in: int = 0) -> "MixedSampler":
+        """Windows of `length` frames from what is trained on. Raises UserError if a store's episodes are shorter."""
+        samplers = [
+            WindowSampler(store, length, seed, range(_kept(store, self.held_out)), lead_in=lead_in)
+            for store in self.stores
+        ]
+        return MixedSampler(samplers, self.shares, seed)
+
+
+class MixedSampler:
+    """Draws every window of a batch from one of several samplers, from each with its share.
+
+    As theirs, each batch is a function of (seed, step) alone; that of a single sampler is its own.
+    """
+
+    def __init__(self, samplers: Sequence[WindowSampler], shares: Sequence[float], seed: int) -> None:
+        self._samplers, self._shares, self._seed = samplers, np.array(shares) / sum(shares), seed
+
+    def batch(self, step: int, size: int) -> Windows:
+        """The `size` clips of `step`."""
+        if len(self._samplers) == 1:
+            return self._samplers[0].batch(step, size)
+        rng = np.random.default_rng((self._seed, step))
+        sources = rng.choice(len(self._samplers), size=size, p=self._shares)
+        # One generator for all: with one each, stores of equal size would show the same episodes side by side.
+        drawn = [sampler.draw(rng, int((sources == i).sum())) for i, sampler in enumerate(self._samplers)]
+        # In the order of `sources`, for the first rows of a batch train more of the model than the others.
+        order = np.argsort(np.argsort(sources, kind="stable"), kind="stable")
+        return Windows(*(np.concatenate(parts)[order] for parts in zip(*drawn, strict=True)))
+
+
+def _kept(store: EpisodeStore, held_out: int) -> int:
+    """How many episodes, from the first one on, may be trained on."""
+    kept = len(store) - held_out
+    if kept < 1:
+        raise UserError(
+            f"the store in {store.path} has {len(store)} episodes; validation_episodes={held_out} "
+            "leaves none to train on"
+        )
+    return kept
+
+
+def _check_same_scene(first: EpisodeStore, other: EpisodeStore) -> None:
+    """Raise UserError, naming it, for the first thing in which two stores differ that their frames show."""
+    expected, found = dict(_scene(first)), dict(_scene(other))
+    for key in expected:
+        # Stores of older versions say less; what only one of them says is no difference.
+        if key in found and expected[key] != found[key]:
+            here, there = (textwrap.shorten(str(value), 60, placeholder="...") for value in (found[key], expected[key]))
+            raise UserError(f"{other.path} has {key}={here}, but {first.path} has {key}={there}: these are two scenes")
+
+
+def _scene(store: EpisodeStore) -> Iterator[tuple[str, Any]]:
+    about = store.meta.description
+    yield "env", store.meta.env
+    yield "image_size", store.image_size
+    yield "action width", store.action_dim
+    for key, value in dict(about.get("config") or {}).items():
+        if key not in NOT_OF_THE_SCENE:
+            yield f"env.{key}", value
+    for key in SCENE:
+        if key in about:
+            yield key, about[key]
