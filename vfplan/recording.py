@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
+from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.learning import Learner
@@ -26,14 +27,12 @@ STATE = "state.pt"
 class Recorder:
     """Writes into the folder of a run, after each step what is due."""
 
-    def __init__(
-        self, run: RunDir, config: TrainConfig, learner: Learner, validator: Validator, store: EpisodeStore
-    ) -> None:
+    def __init__(self, run: RunDir, config: TrainConfig, learner: Learner, validator: Validator, data: Mixture) -> None:
         self.run = run
         self.config = config
         self.learner = learner
         self.validator = validator
-        self.store = store
+        self.data = data
         self.curves = _tensorboard(run) if config.tensorboard else None
         self.started, self.first = time.monotonic(), learner.steps_done
         # Of the code that runs, also if the checkout moves on meanwhile.
@@ -63,14 +62,18 @@ class Recorder:
             "steps": self.learner.steps_done,
             "seconds": round(self.learner.seconds),
             "validation_episodes": self.config.validation_episodes,
-            "data": _summary(self.store),
+            "data": _summary(self.data.first),
+            "stores": [
+                {"path": str(store.path), "share": share, **_summary(store)}
+                for store, share in zip(self.data.stores, self.data.shares, strict=True)
+            ],
             "learning": asdict(self.config.learning),
             **self.provenance,
         }
         save_checkpoint(
             self.run.file("checkpoint"),
             self.learner.averaged,
-            environment=self.store.meta.description,
+            environment=self.data.first.meta.description,
             training=training,
         )
 
@@ -78,11 +81,11 @@ class Recorder:
         """Say what was written and what to run next."""
         if self.curves is not None:
             self.curves.close()
-        folder = self.run.path
+        folder, store = self.run.path, self.data.first
         print(f"wrote {folder / 'checkpoint'}, {folder / 'metrics.jsonl'} and {folder / 'validation.png'}")
-        print(f"next: python -m vfplan.evaluate checkpoint={folder / 'checkpoint'} data={self.config.data}")
-        if "floor_to_pixel" in self.store.meta.description:
-            print(f"      python -m vfplan.plan env={self.store.meta.env} checkpoint={folder / 'checkpoint'}")
+        print(f"next: python -m vfplan.evaluate checkpoint={folder / 'checkpoint'} data={store.path}")
+        if "floor_to_pixel" in store.meta.description:
+            print(f"      python -m vfplan.plan env={store.meta.env} checkpoint={folder / 'checkpoint'}")
 
     def _log(self, values: dict[str, float]) -> None:
         step = self.learner.steps_done
@@ -102,7 +105,7 @@ def _tensorboard(run: RunDir) -> Any:
 
 
 def _summary(store: EpisodeStore) -> dict[str, Any]:
-    """What a checkpoint says of its data."""
+    """What a checkpoint says of a store."""
     meta = store.meta
     return {
         "episodes": meta.episodes,

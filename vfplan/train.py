@@ -1,4 +1,4 @@
-"""Command: fit a world model to a store of episodes; the same command resumes."""
+"""Command: fit a world model to stores of episodes; the same command resumes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from vfplan.recipe import LearningConfig
 
 HELP = """
-Fit an action-conditioned VideoFlow to a store of episodes. Give run_dir to be able to resume: the same command goes on.
+Fit an action-conditioned VideoFlow to stores of episodes. Give run_dir to be able to resume: the same command goes on.
 
 examples:
   python -m vfplan.train data=data/push run_dir=runs/push
   python -m vfplan.train data=data/push run_dir=runs/quick learning.steps=2000 validate_every=500
   python -m vfplan.train data=data/push run_dir=runs/gpu device=cuda learning.steps=100000
+  python -m vfplan.train data=[data/push,data/more] shares=[0.5,0.5] run_dir=runs/both   # validated on the first
   python -m vfplan.train data=data/push_slip init=vfplan/checkpoints/push learning.steps=1000   # fine-tune
   python -m vfplan.train data=data/push run_dir=runs/top learning.batch=[0,0,64]   # thumbnails alone: enough to plan
   python -m vfplan.train -m data=data/push run_dir=runs/beta learning.beta=0,0.5
@@ -31,9 +32,10 @@ examples:
 class TrainConfig:
     """Configuration of `vfplan.train`; the comments in `configs/training/train.yaml` say what each key is."""
 
-    data: str
+    data: str | tuple[str, ...]
     model: Architecture
     learning: LearningConfig
+    shares: tuple[float, ...] | None = None
     init: str = ""
     actions: Literal["all", "none"] = "all"
     validation_episodes: int = 256
@@ -49,6 +51,20 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_at_least(self, validation_episodes=1, validate_every=1, log_every=1, save_every=1, threads=0)
+        count, shares = len(self.stores), self.shares
+        if count < 1:
+            raise ValueError("data must name at least one store")
+        if shares is None:
+            return
+        if len(shares) != count:
+            raise ValueError(f"shares must be as many numbers as data has stores, {count}; got {list(shares)}")
+        if not (all(share > 0 for share in shares) and abs(sum(shares) - 1) <= 1e-6):
+            raise ValueError(f"shares must be positive numbers that sum to one; got {list(shares)}")
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The folders in `data`."""
+        return (self.data,) if isinstance(self.data, str) else self.data
 
 
 def train(config: TrainConfig) -> None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import torch
 from tqdm import tqdm
 
+from vfplan.data.mixture import MixedSampler, Mixture
 from vfplan.data.store import EpisodeStore
-from vfplan.data.windows import WindowSampler
 from vfplan.device import resolve_device, set_threads
 from vfplan.distributed import Processes, local_device, processes
 from vfplan.errors import UserError
@@ -39,25 +39,27 @@ def run(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
     device = local_device(resolve_device(config.device))
     set_threads(config.threads)
-    store = EpisodeStore.open(config.data)
-    config = replace(config, model=_fit_to(store, config.model, config.actions))
+    data = Mixture.open(config.stores, config.shares, config.validation_episodes)
+    config = replace(config, model=_fit_to(data.first, config.model, config.actions))
     with processes(device) as group:
-        learner = _learner(config, store, device, group)
-        sampler, validator = _split(config, store, learner)
+        learner = _learner(config, data, device, group)
+        sampler = data.sampler(learner.window, config.seed, lead_in=config.learning.lead_in)
+        validator = Validator(data.first, data.validation, learner.model.past_frames, learner.device)
         _resume(learner, config)
         if not group.is_first:
             _loop(learner, sampler, config, None)
             return
-        recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, store)
+        recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
         count = sum(parameter.numel() for parameter in learner.model.parameters())
-        print(f"{count:,} parameters on {device}, {len(store)} episodes, {group.size} process(es)", flush=True)
+        episodes = sum(map(len, data.stores))
+        print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
         _loop(learner, sampler, config, recorder)
     recorder.farewell()
 
 
-def _learner(config: TrainConfig, store: EpisodeStore, device: torch.device, group: Processes) -> Learner:
+def _learner(config: TrainConfig, data: Mixture, device: torch.device, group: Processes) -> Learner:
     """The model, initialised in every process alike, with what trains it."""
-    model = _model(config, store, device)
+    model = _model(config, data, device)
     group.copy_first(model)
     try:
         learner = Learner(model, config.learning, seed=config.seed, device=device, processes=group)
@@ -69,12 +71,12 @@ def _learner(config: TrainConfig, store: EpisodeStore, device: torch.device, gro
     return learner
 
 
-def _model(config: TrainConfig, store: EpisodeStore, device: torch.device) -> VideoFlow:
+def _model(config: TrainConfig, data: Mixture, device: torch.device) -> VideoFlow:
     """A fresh model with its activation normalisations set, or the one that `init` names."""
     if not config.init:
         torch.manual_seed(config.seed)
         model = build_model(config.model).to(device)
-        _initialise(model, store, config)
+        _initialise(model, data, config)
         return model
     model = load_checkpoint(Path(config.init), device).model
     for key, wanted in asdict(config.model).items():
@@ -83,7 +85,7 @@ def _model(config: TrainConfig, store: EpisodeStore, device: torch.device) -> Vi
     return model.train()
 
 
-def _loop(learner: Learner, sampler: WindowSampler, config: TrainConfig, recorder: Recorder | None) -> None:
+def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder: Recorder | None) -> None:
     """Train to the end, or until a signal; only the first of several processes has a recorder."""
     rows, total = max(config.learning.batch), config.learning.steps
     with (
@@ -118,34 +120,15 @@ def _fit_to(store: EpisodeStore, model: Architecture, actions: str) -> Architect
         raise UserError(f"the model does not fit the data in {store.path}: {error}") from error
 
 
-def _initialise(model: VideoFlow, store: EpisodeStore, config: TrainConfig) -> None:
+def _initialise(model: VideoFlow, data: Mixture, config: TrainConfig) -> None:
     """Set activation normalisations from 128 windows, before anything wraps or averages the model."""
     past = model.past_frames
-    sampler = WindowSampler(store, past + 1, seed=config.seed, episodes=range(_kept(config, store)))
+    sampler = data.sampler(past + 1, config.seed)
     device = next(model.parameters()).device
     frames, actions = (torch.from_numpy(array).to(device) for array in sampler.batch(0, 128))
     known = Context(frames[:, :past], actions[:, : past - 1])
     rng = torch.Generator(device).manual_seed(config.seed)
     model.initialise(known, actions[:, past - 1 :], frames[:, past:], rng)
-
-
-def _split(config: TrainConfig, store: EpisodeStore, learner: Learner) -> tuple[WindowSampler, Validator]:
-    """Windows of all but the last episodes, and a validator on the last ones."""
-    kept = _kept(config, store)
-    lead_in = config.learning.lead_in
-    sampler = WindowSampler(store, learner.window, seed=config.seed, episodes=range(kept), lead_in=lead_in)
-    return sampler, Validator(store, range(kept, len(store)), learner.model.past_frames, learner.device)
-
-
-def _kept(config: TrainConfig, store: EpisodeStore) -> int:
-    """How many episodes, from the first one on, may be trained on."""
-    kept = len(store) - config.validation_episodes
-    if kept < 1:
-        raise UserError(
-            f"the store in {store.path} has {len(store)} episodes; validation_episodes={config.validation_episodes} "
-            "leaves none to train on"
-        )
-    return kept
 
 
 def _resume(learner: Learner, config: TrainConfig) -> None:
@@ -154,7 +137,7 @@ def _resume(learner: Learner, config: TrainConfig) -> None:
     if not (folder / STATE).is_file():
         return
     earlier = json.loads((folder / "config.json").read_text())
-    for part in ("model", "learning", "init", "seed"):
+    for part in ("model", "learning", "init", "seed", "data", "shares"):
         now = json.loads(json.dumps(asdict(config)[part]))
         if earlier.get(part) != now:
             raise UserError(f"{folder} holds a run with {part}={earlier.get(part)}, not {now}; give another run_dir")

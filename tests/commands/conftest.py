@@ -15,6 +15,15 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def second_store(tmp_path_factory):
+    """Of the same scene, with episodes of another length."""
+    folder = tmp_path_factory.mktemp("data") / "more"
+    given = ["env=push", "env.length=20", "episodes=5", "seed=1", f"out={folder}", "workers=1"]
+    collect([*given, f"run_dir={folder.parent / 'record'}"])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def run(store, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "push"
     train([f"data={store}", f"run_dir={folder}", *TINY])

@@ -4,6 +4,7 @@ import pytest
 
 from tests.commands.tiny import TINY
 from tests.refusal import refused
+from vfplan.collect import main as collect
 from vfplan.evaluate import main as evaluate
 from vfplan.plan import main as plan
 from vfplan.train import main as train
@@ -12,6 +13,38 @@ from vfplan.train import main as train
 def test_a_run_of_other_settings_is_not_resumed(store, run, capsys):
     message = refused(capsys, train, [f"data={store}", f"run_dir={run}", *TINY, "learning.beta=0.25"])
     assert "holds a run with learning=" in message
+
+
+@pytest.mark.parametrize("more", [["data=[{store},{second}]"], ["data={second}"], ["shares=[1]"]])
+def test_a_run_on_other_data_is_not_resumed(store, second_store, run, more, capsys):
+    more = [text.format(store=store, second=second_store) for text in more]
+    message = refused(capsys, train, [f"data={store}", f"run_dir={run}", *TINY, *more])
+    assert f"holds a run with {more[0].partition('=')[0]}=" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["shares=[1]"], "shares must be as many numbers as data has stores, 2; got [1.0]"),
+        (["shares=[0.5,0.6]"], "shares must be positive numbers that sum to one; got [0.5, 0.6]"),
+        (["shares=[0,1]"], "shares must be positive numbers that sum to one; got [0.0, 1.0]"),
+        (["data=[]"], "data must name at least one store"),
+        (["validation_episodes=5"], "more has 5 episodes; validation_episodes=5 leaves none to train on"),
+        (["data=[{store},/nowhere]"], "no folder /nowhere"),
+    ],
+)
+def test_stores_and_shares_that_do_not_fit_are_refused(store, second_store, arguments, words, tmp_path, capsys):
+    given = [f"data=[{store},{second_store}]", f"run_dir={tmp_path / 'out'}", *TINY]
+    assert words in refused(capsys, train, [*given, *(text.format(store=store) for text in arguments)])
+    assert not (tmp_path / "out").exists()
+
+
+def test_stores_of_two_scenes_are_refused(store, tmp_path, capsys):
+    other = tmp_path / "other"
+    collect(["env=push", "env.image_size=32", "episodes=4", f"out={other}", "workers=1", f"run_dir={tmp_path / 'r'}"])
+    message = refused(capsys, train, [f"data=[{store},{other}]", f"run_dir={tmp_path / 'out'}", *TINY])
+    assert message == f"{other} has image_size=32, but {store} has image_size=64: these are two scenes"
+    assert not (tmp_path / "out").exists()
 
 
 def test_training_does_not_start_from_another_model(store, run, tmp_path, capsys):

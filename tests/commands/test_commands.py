@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from tests.commands.tiny import TINY
+from vfplan.data.store import EpisodeStore
 from vfplan.evaluate import main as evaluate
 from vfplan.models.checkpoint import load_checkpoint
+from vfplan.offline.battery import _held_out
 from vfplan.plan import main as plan
 from vfplan.train import main as train
 
@@ -82,6 +84,21 @@ def test_training_can_start_from_a_checkpoint(store, run, tmp_path):
     before, after = (load_checkpoint(folder / "checkpoint").model.state_dict() for folder in (run, tmp_path / "run"))
     for name, value in before.items():
         torch.testing.assert_close(after[name], value)
+
+
+def test_training_on_two_stores_names_them_and_evaluation_holds_out_of_both(store, second_store, tmp_path, capsys):
+    given = [f"data=[{store},{second_store}]", "shares=[0.25,0.75]", f"run_dir={tmp_path / 'run'}", *TINY]
+    train([*given, "learning.steps=1"])
+    assert f"next: python -m vfplan.evaluate checkpoint={tmp_path / 'run' / 'checkpoint'} data={store}\n" in (
+        capsys.readouterr().out
+    )
+    record = load_checkpoint(tmp_path / "run" / "checkpoint").training
+    opened = [EpisodeStore.open(path) for path in (store, second_store)]
+    assert [row["digest"] for row in record["stores"]] == [one.digest for one in opened]
+    assert [(row["path"], row["share"]) for row in record["stores"]] == [(str(store), 0.25), (str(second_store), 0.75)]
+    assert record["data"]["digest"] == opened[0].digest
+    for one in opened:
+        assert _held_out(load_checkpoint(tmp_path / "run" / "checkpoint"), one, 0) == range(len(one) - 3, len(one))
 
 
 @pytest.fixture(scope="module")

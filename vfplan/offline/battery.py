@@ -117,10 +117,11 @@ def _check_fit(checkpoint: Checkpoint, store: EpisodeStore, folder: Path) -> Non
 
 def _held_out(checkpoint: Checkpoint, store: EpisodeStore, count: int) -> range:
     """The last `count` episodes (0: all) that the checkpoint was not trained on."""
-    last, first = len(store), 0
-    if checkpoint.training.get("data", {}).get("digest") == store.digest:
-        first = last - int(checkpoint.training["validation_episodes"])
-        print(f"{store.path} is the training store: using its {last - first} validation episodes only")
+    last, first, training = len(store), 0, checkpoint.training
+    # Checkpoints that were trained on one store may name it under `data` alone.
+    if store.digest in {about.get("digest") for about in (training.get("data", {}), *training.get("stores", []))}:
+        first = last - int(training["validation_episodes"])
+        print(f"{store.path} is a training store: using its {last - first} validation episodes only")
     if count > last - first:
         raise UserError(f"episodes={count}, but {store.path} has {last - first} held-out episodes")
     return range(last - count if count else first, last)
