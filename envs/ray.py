@@ -187,9 +187,20 @@ def hand_position(config: PushConfig, states: Floats) -> Floats:
 
 def object_position(config: PushConfig, states: Floats) -> Floats:
     """Return the objects' centres of mass (B, O, 3) m from states (B, S)."""
+    return np.array(_free_joints(config, states)[:, :, :3])
+
+
+def place_object(config: PushConfig, state: Floats, index: int, xy: Floats) -> Floats:
+    """Return the state (S,) with the centre of an object moved to xy (2,) m, turned and raised as it is."""
+    moved = np.array(state)
+    _free_joints(config, moved[None])[0, index, :2] = xy
+    return moved
+
+
+def _free_joints(config: PushConfig, states: Floats) -> Floats:
+    """Return a view (B, O, 7) of the objects' positions and quaternions in states (B, S)."""
     start = 1 + (5 if config.hand == "gripper" else 2)
-    free = states[:, start : start + 7 * config.num_objects].reshape(len(states), config.num_objects, 7)
-    return np.array(free[:, :, :3])
+    return states[:, start : start + 7 * config.num_objects].reshape(len(states), config.num_objects, 7)
 
 
 def _moving_parts(config: PushConfig) -> list[Part]:
