@@ -105,6 +105,30 @@ def test_control_brings_every_blob_to_its_goal_and_stays():
         assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0  # half the width of the blob
 
 
+def test_a_goal_that_changes_on_the_way_is_pursued_from_a_cold_start():
+    second = problem().goal_images[::-1].copy()
+    loop, calls = controller(ControlConfig(steps=16, replan_every=2)), []
+
+    def renew(goals):
+        calls.append(goals)
+        return second if len(calls) > 3 else goals
+
+    cold, forget = [], loop.forget
+    loop.forget = lambda problems: cold.append(problems.tolist()) or forget(problems)
+    trajectory = run_episodes(problem(), loop, renew=renew)
+    assert len(calls) == 8 and cold == [[True, False, True]]
+    np.testing.assert_array_equal(calls[-1], second)
+    for infos, goal in zip(trajectory.infos, GOALS[::-1], strict=True):
+        assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0
+
+
+def test_what_is_executed_instead_of_a_plan_is_what_is_remembered():
+    trajectory = run_episodes(problem(), controller(), imagine=False, disturb=lambda action: action * 0 + 0.25)
+    assert (trajectory.actions == 0.25).all()
+    for infos, start in zip(trajectory.infos, STARTS, strict=True):
+        np.testing.assert_allclose(infos[0]["position"], np.array(start) + 0.5)
+
+
 def test_gradients_through_model_and_cost_bring_every_blob_to_its_goal():
     """Two starts only, and none of their actions is drawn near the right one."""
     planner = planners.build(planners.GradientConfig(horizon=4, samples=2, steps=8, step_size=0.2, init_std=0.01))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -161,6 +161,11 @@ class Controller:
         self.belief = self.belief.put(problems, plan.belief.shift(ahead))
         return plan.actions[:, :ahead].cpu().numpy()
 
+    def forget(self, problems: NDArray[np.bool_]) -> None:
+        """Plan from a cold start next time for the problems marked in the mask (E,)."""
+        if self.belief is not None:
+            self.belief = self.belief.forget(torch.from_numpy(problems).to(self.rng.device))
+
     def observe(self, context: Context, action: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Whether images (E, Y, X, C) raise an alarm (E,) after `context` and actions (E, A); never without monitor."""
         if self.monitor is None:
@@ -188,8 +193,14 @@ def run_episodes(
     *,
     imagine: bool = True,
     progress: Callable[[int], None] = lambda actions: None,
+    renew: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda goals: goals,
+    disturb: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda action: action,
 ) -> Trajectory:
-    """Run E environments in lockstep for `config.steps` actions; `progress` hears how many were executed."""
+    """Run E environments in lockstep for `config.steps` actions.
+
+    `progress` hears how many were executed. `renew` turns the goal images (E, Y, X, C) before each planning into those
+    to plan for from then on, from a cold start where they differ; `disturb` turns actions (E, A) into those executed.
+    """
     config, observations = controller.config, list(problem.observations)
     stopped = np.zeros(len(problem.environments), np.bool_)
     frames = [_images(observations)]
@@ -197,6 +208,7 @@ def run_episodes(
     infos: list[list[dict[str, Any]]] = [[] for _ in problem.environments]
     imagined, costs, seconds = [], [], []
     while len(actions) < config.steps:
+        problem = _renewed(problem, renew(problem.goal_images), controller)
         context = _context(frames, actions, problem, controller)
         goal = _goal(observations, problem, controller)
         started = time.perf_counter()
@@ -208,7 +220,7 @@ def run_episodes(
         if imagine:
             imagined.append(controller.imagine(context, chosen))
         for done in range(1, executed.shape[1] + 1):
-            action = np.where(stopped[:, None], np.float32(0), executed[:, done - 1])
+            action = disturb(np.where(stopped[:, None], np.float32(0), executed[:, done - 1]))
             known = _context(frames, actions, problem, controller)
             results = [env.step(row) for env, row in zip(problem.environments, action, strict=True)]
             observations = [result[0] for result in results]
@@ -232,6 +244,14 @@ def run_episodes(
         plan_seconds=seconds,
         surprise=None if controller.monitor is None else controller.monitor.record(),
     )
+
+
+def _renewed(problem: Problem, goals: NDArray[np.uint8], controller: Controller) -> Problem:
+    """The problem with these goal images, and a controller that forgets its plans for the old ones."""
+    if goals is problem.goal_images:
+        return problem
+    controller.forget((goals != problem.goal_images).any(axis=(1, 2, 3)))
+    return replace(problem, goal_images=goals)
 
 
 def _images(observations: Sequence[dict[str, Any]]) -> NDArray[np.uint8]:
