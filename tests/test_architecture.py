@@ -19,6 +19,8 @@ RUNNERS = {
     "vfplan.planning": "plan",
     "vfplan.gym_planning": "plan",
     "vfplan.benchmark": "plan",  # whose settings a row is made of
+    "vfplan.collect": "plan",  # whose settings policy=planner plans with
+    "vfplan.exploration": "collect plan",
     "vfplan.benchmarking.rows": "benchmark plan audit",
     "vfplan.benchmarking.runner": "benchmark",
     "vfplan.training": "train",
@@ -129,7 +131,7 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 
 def test_only_control_and_commands_join_models_and_planners():
     joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.auditing", "vfplan.populations", "vfplan.monitoring"}
-    joined |= {"vfplan.gym_planning"}
+    joined |= {"vfplan.gym_planning", "vfplan.exploration"}
     joined |= {f"vfplan.{command}" for command in COMMANDS}
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))

@@ -39,8 +39,9 @@ class StoreMeta:
         length: actions per episode, T.
         seed: episode i is a function of (seed, i) and the rest of this record.
         policy: the policy asked for; the manifest has the one each episode got.
-        description: the environment's own (image size, step in s, action scale, renderer, camera, MJCF), the
-            configuration of a source with known answers, or where imported episodes come from.
+        description: the environment's own (image size, step in s, action scale, renderer, camera, MJCF; where a
+            planner acted also `closed_loop`, its weights and settings), the configuration of a source with known
+            answers, or where imported episodes come from.
         versions: of the packages that decide about pixels and physics.
     """
 
