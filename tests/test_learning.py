@@ -6,7 +6,7 @@ import torch
 from vfplan.learning import Learner, corrupt, negative_log_likelihood
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
-from vfplan.models.distributions import CopyOrChange, Gaussian, Mixture
+from vfplan.models.distributions import CopyOrChange, Faithful, Gaussian, Mixture
 from vfplan.recipe import LearningConfig
 
 MODEL = VideoFlowConfig(
@@ -74,6 +74,30 @@ def test_beta_one_gives_the_mean_the_gradient_of_the_squared_error():
     prior, latent = gaussian()[0], leaf(4, 3, 2, 2).detach()
     loss, _ = negative_log_likelihood(prior, latent, torch.zeros(4, dtype=torch.float64), 1.0)
     assert torch.allclose(torch.autograd.grad(loss.sum(), prior.mean)[0], prior.mean - latent)
+
+
+def test_a_faithful_mean_learns_from_squared_errors_and_its_std_from_the_likelihood():
+    torch.manual_seed(0)
+    prior, latent = Faithful(leaf(4, 3, 2, 2), leaf(4, 3, 2, 2)), leaf(4, 3, 2, 2).detach()
+    loss, nats = negative_log_likelihood(prior, latent, torch.zeros(4, dtype=torch.float64), 0.5)
+    exact = -prior.log_prob(latent)
+    expected = torch.autograd.grad(exact.sum(), prior.log_std, retain_graph=True)[0]
+    of_mean, of_std = torch.autograd.grad(loss.sum(), (prior.mean, prior.log_std))
+    assert torch.allclose(of_mean, prior.mean - latent) and torch.allclose(of_std, expected)
+    assert torch.allclose(nats, exact)
+
+
+def test_a_faithful_prior_keeps_its_std_from_shaping_the_features():
+    torch.manual_seed(0)
+    config = PriorConfig((4,), (1,), "faithful", advection_radius=1)
+    model = assemble(VideoFlowConfig(image_size=8, action_dim=2, past_frames=2, condition_dim=4, priors=(config,)))
+    torch.nn.init.normal_(model.priors[0].net.head.weight)
+    past, actions = torch.randn(3, 2, 3, 8, 8), torch.randn(3, 2, 2)
+    prior = model.priors[0](past, None, actions)
+    assert isinstance(prior, Faithful) and prior.detach().log_std.requires_grad is False
+    features = model.priors[0].net.stem.weight
+    assert not torch.autograd.grad(prior.log_std.sum(), features, retain_graph=True)[0].any()
+    assert torch.autograd.grad(prior.mean.square().sum(), features)[0].abs().max() > 0
 
 
 @pytest.mark.parametrize("make", [gaussian, copy_or_change, mixture, mixture_of_copies])

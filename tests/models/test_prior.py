@@ -72,7 +72,7 @@ def test_components_start_as_copies_from_different_places():
         ({"advection_radius": -1}, "copy_radius and advection_radius must be at least 0; got 0 and -1"),
         ({"copy_radius": 1}, "copy_radius=1 needs elements=copy; got gaussian"),
         ({"past_frames": -1}, "past_frames must be at least 1, or 0 for all; got -1"),
-        ({"elements": "gated"}, "elements must be gaussian or copy; got gated"),
+        ({"elements": "gated"}, "elements must be gaussian or faithful or copy; got gated"),
     ],
 )
 def test_priors_that_make_no_sense_are_refused(changes, message):

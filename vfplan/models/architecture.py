@@ -43,6 +43,8 @@ class PriorConfig:
             raise ValueError(f"past_frames must be at least 1, or 0 for all; got {self.past_frames}")
         if self.elements not in get_args(Elements):
             raise ValueError(f"elements must be {' or '.join(get_args(Elements))}; got {self.elements}")
+        if self.components > 1 and self.elements == "faithful":
+            raise ValueError(f"components={self.components} needs elements=gaussian or copy; got faithful")
         if self.copy_radius and self.elements != "copy":
             raise ValueError(f"copy_radius={self.copy_radius} needs elements=copy; got {self.elements}")
 
@@ -60,7 +62,7 @@ class VideoFlowConfig(Architecture):
     priors: tuple[PriorConfig, ...] = (
         PriorConfig((16, 24, 32), (1, 1, 1), "copy", copy_radius=1),
         PriorConfig((24, 40, 48), (1, 1, 1), "copy", copy_radius=1),
-        PriorConfig((32, 64, 128), (1, 2, 2), "copy", components=8, copy_radius=1, advection_radius=2),
+        PriorConfig((32, 96, 160), (1, 2, 2), "faithful", advection_radius=2),
     )
     """One per level, finest first; the last is the top. The image is halved len(priors) - 1 times."""
 

@@ -10,6 +10,7 @@ from vfplan.models.videoflow import Architecture, VideoFlow
 CONFIGS: dict[str, type[VideoFlowConfig] | type[VideoFlow2019Config]] = {
     "videoflow": VideoFlowConfig,
     "videoflow_bair": VideoFlowConfig,
+    "videoflow_mixture": VideoFlowConfig,
     "videoflow_shapes": VideoFlowConfig,
     "videoflow_2019": VideoFlow2019Config,
     "videoflow_2019_bair_qual": VideoFlow2019Config,

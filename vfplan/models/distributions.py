@@ -97,11 +97,27 @@ class Gaussian(LatentDistribution):
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Gaussian:
         """The distribution with `function` applied to its parameters."""
-        return Gaussian(function(self.mean), function(self.log_std))
+        return replace(self, mean=function(self.mean), log_std=function(self.log_std))
 
     def detach(self) -> Gaussian:
         """Cut off from the graph."""
         return self.map(torch.Tensor.detach)
+
+
+@dataclass(frozen=True)
+class Faithful(Gaussian):
+    """Independent normal elements whose mean learns from squared errors alone, and whose std from the likelihood.
+
+    However sure the still background has become, a moving pixel counts as much as ever (Stirn et al., "Faithful
+    Heteroscedastic Regression with Neural Networks", 2023, section 3). The mean fits as if there were no std; the std
+    then is calibrated.
+    """
+
+    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
+        """The mean has the gradient of half the squared error, the std that of the log-density; `beta` is not used."""
+        of_mean = -0.5 * (value - self.mean).square()
+        of_std = Gaussian(self.mean.detach(), self.log_std).elements(value)
+        return _total(of_mean + of_std), _total(of_std).detach()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vfplan.models.dequantisation import START_STD
 from vfplan.models.distributions import (
     CopyOrChange,
+    Faithful,
     Gaussian,
     LatentDistribution,
     LatentNoise,
@@ -34,7 +35,7 @@ FAVOURED_PLACE_LOGIT = 2.0
 STANDING_LOGIT = 9.0
 """By how much values stand still at first rather than move in from each other place of the memory, in log-odds."""
 
-Elements = Literal["gaussian", "copy"]
+Elements = Literal["gaussian", "faithful", "copy"]
 
 
 class LevelPrior(nn.Module):
@@ -52,7 +53,8 @@ class LevelPrior(nn.Module):
         action_dim: A; 0 gives the action-free model.
         widths, blocks: the U-Net, finest scale first.
         condition_dim: width of the action embedding.
-        elements: `gaussian`, or `copy`, a mixture per element of staying and changing.
+        elements: `gaussian`; `faithful`, whose mean learns from squared errors alone; or `copy`, a mixture per element
+            of staying and changing.
         components: M; more than one gives a mixture over the whole latent.
         copy_radius: how many places away `copy` may take a value from.
         advection_radius: how many places away values of the memory may move from in the mean; 0 for no such motion.
@@ -79,6 +81,7 @@ class LevelPrior(nn.Module):
         self.past_frames = past_frames
         self.action_dim = action_dim
         self.has_choices = elements == "copy"
+        self.change = Faithful if elements == "faithful" else Gaussian
         self.components = components
         self.copy_radius = copy_radius
         self.parts = [latent_channels] * (3 if self.has_choices else 2)
@@ -124,6 +127,8 @@ class LevelPrior(nn.Module):
         """
         past, features = self._features(past, coarse, actions)
         moved = self._advected(past, features)
+        if self.change is Faithful:
+            return self._elements(past[:, -1], moved, self._faithful_maps(features))
         maps = self.net.outputs(features, slice(self.sources, None))
         if self.components == 1:
             return self._elements(past[:, -1], moved, maps)
@@ -152,6 +157,13 @@ class LevelPrior(nn.Module):
             inputs.append(coarse[:, -self.past_frames - 1 :].flatten(1, 2))
         flat = actions.flatten(1) if self.action_dim else past.new_zeros(past.shape[0], 1)
         return past, self.net.features(torch.cat(inputs, dim=1), self.embed_actions(flat))
+
+    def _faithful_maps(self, features: Tensor) -> Tensor:
+        """The maps of mean and std; the std is read from features that it does not shape."""
+        first, size = self.sources, self.latent_shape[0]
+        mean = self.net.outputs(features, slice(first, first + size))
+        std = self.net.outputs(features.detach(), slice(first + size, None))
+        return torch.cat([mean, std], dim=1)
 
     def _maps_of(self, chosen: Tensor, features: Tensor) -> Tensor:
         """The maps (B, sum(parts), y, x) of the chosen component (B,) of each row."""
@@ -194,7 +206,7 @@ class LevelPrior(nn.Module):
 
     def _elements(self, last: Tensor, moved: Tensor, maps: Tensor) -> Gaussian | CopyOrChange:
         parts = maps.split(self.parts, dim=-3)
-        change = Gaussian(moved + parts[0], bounded_log_std(parts[1] + self.raw_log_std))
+        change = self.change(moved + parts[0], bounded_log_std(parts[1] + self.raw_log_std))
         if not self.has_choices:
             return change
         places = parts[3] if self.copy_radius else torch.zeros_like(parts[2][..., :1, :, :])
