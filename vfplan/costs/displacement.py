@@ -10,13 +10,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from vfplan.costs.base import CostConfig, Goal, over_time, require_positive
-from vfplan.costs.hand import hand_distance
+from vfplan.costs.hand import hand_path
 
 AWAY = 0.5
 """How far away, in image widths, a hue is taken to be that is nowhere: about as far as an object can be."""
 
 ARRIVED = 0.1
 """Image widths from its goal within which what is out of place calls the hand less and less."""
+
+BEHIND = 0.15
+"""Image widths from the middle of what is to be pushed to where the hand is called: on the side away from the goal."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class DisplacementConfig(CostConfig):
     final_weight: float = 5.0
     """Weight of the last step; the others have 1."""
     reach: float = 0.1
-    """Weight of the distance, in image widths, between the hand and what is not yet in place; needs proprioception."""
+    """Weight of the distance, in image widths, from the hand to behind what is not yet in place, seen from its goal;
+    needs proprioception."""
 
     def __post_init__(self) -> None:
         require_positive(final_weight=self.final_weight, in_place=self.in_place, lost=self.lost)
@@ -65,8 +69,8 @@ class Displacement:
         travel = self._travel(seen, target[:, None, None])
         distance = (weight * travel).sum(dim=-1)
         if self.config.reach > 0 and goal.hand is not None:
-            away = hand_distance(actions, goal, *frames.shape[-2:]).unsqueeze(-3)
-            to_hand = (_normalised(seen) * away).sum(dim=(-2, -1))
+            start = _behind(_centre(seen), _centre(target)[:, None, None])
+            to_hand = (hand_path(actions, goal).unsqueeze(-2) - start).square().sum(dim=-1).add(1e-12).sqrt()
             distance = distance + self.config.reach * (weight * (travel / ARRIVED).clamp_max(1.0) * to_hand).sum(dim=-1)
         return over_time(distance, self.config.final_weight)
 
@@ -96,6 +100,20 @@ class Displacement:
         mean = (share * away).sum(dim=-1, keepdim=True).clamp_min(1e-3)
         weight = share * (self.config.in_place + away / mean)
         return weight / weight.sum(dim=-1, keepdim=True)
+
+
+def _centre(masses: Tensor) -> Tensor:
+    """The centre (..., 2) of masses (..., Y, X), in fractions of the image (column, row)."""
+    share, (rows, columns) = _normalised(masses), masses.shape[-2:]
+    across = (share.sum(dim=-2) * ((torch.arange(columns, device=masses.device) + 0.5) / columns)).sum(dim=-1)
+    down = (share.sum(dim=-1) * ((torch.arange(rows, device=masses.device) + 0.5) / rows)).sum(dim=-1)
+    return torch.stack([across, down], dim=-1)
+
+
+def _behind(place: Tensor, goal: Tensor) -> Tensor:
+    """The point (..., 2) from which a push moves what is at `place` (..., 2) towards `goal` (..., 2)."""
+    way = goal - place
+    return place - BEHIND * way / (way.square().sum(dim=-1, keepdim=True) + 1e-6).sqrt()
 
 
 def _mass(masses: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from vfplan.costs.base import Goal, strength
 from vfplan.errors import UserError
 
 
-def hand_distance(actions: Tensor, goal: Goal, rows: int, columns: int) -> Tensor:
-    """Distance (E, N, T, Y, X), in image widths, of every pixel from where actions (E, N, T, A) bring the hand.
+def hand_path(actions: Tensor, goal: Goal) -> Tensor:
+    """Where actions (E, N, T, A) bring the hand, (E, N, T, 2) in fractions of the image (column, row).
 
     Raises:
         UserError: if nothing is known of the hand.
@@ -21,7 +21,16 @@ def hand_distance(actions: Tensor, goal: Goal, rows: int, columns: int) -> Tenso
     if goal.hand is None or goal.hand_motion is None:
         raise UserError("this cost needs to know where the hand is: the environment must give proprioception")
     travelled = torch.cumsum(actions[..., :2] @ goal.hand_motion.T, dim=2)
-    path = (goal.hand[:, None, None] + travelled).clamp(0, 1)
+    return (goal.hand[:, None, None] + travelled).clamp(0, 1)
+
+
+def hand_distance(actions: Tensor, goal: Goal, rows: int, columns: int) -> Tensor:
+    """Distance (E, N, T, Y, X), in image widths, of every pixel from where actions (E, N, T, A) bring the hand.
+
+    Raises:
+        UserError: if nothing is known of the hand.
+    """
+    path = hand_path(actions, goal)
     x = (torch.arange(columns, device=actions.device) + 0.5) / columns
     y = (torch.arange(rows, device=actions.device) + 0.5) / rows
     across = (x - path[..., 0, None])[..., None, :].square() + (y - path[..., 1, None])[..., :, None].square()
