@@ -111,9 +111,11 @@ class Yardstick:
     def measure(self, model: WorldModel, horizons: Sequence[int]) -> dict[int, Motion]:
         """How well the model's rollout at temperature 0 foretells motion, after so many steps."""
         noise = model.sample_noise(len(self.actions), max(horizons), None, downscale=self.downscale)
-        state, actions = model.encode(self.context), self.actions[:, : max(horizons), : model.action_dim]
+        width = model.action_dim  # 0 for an action-free model
+        state = model.encode(Context(self.context.frames, self.context.actions[..., :width]))
+        actions = self.actions[:, : max(horizons), :width]
         rollout = model.rollout(state, actions, noise, downscale=self.downscale)
-        images = model.decode(rollout, [horizon - 1 for horizon in horizons]).float().cpu()
+        images = model.decode(rollout)[:, [horizon - 1 for horizon in horizons]].float().cpu()
         places = self.tracker.locate(*_each_object(images, self.colours))[0]
         places = places.reshape(len(images), len(horizons), *self.poses.shape[2:])
         measured = {

@@ -34,7 +34,7 @@ ABSENT = {
     "videoflow": {"known_answers", "occlusion"},
     "action-free videoflow": {"known_answers", "occlusion"},
     "no latents": {"known_answers", "occlusion", "interpolation"},
-    "nothing but frames": {"known_answers", "occlusion", "interpolation", "position"},
+    "nothing but frames": {"known_answers", "occlusion", "interpolation", "position", "motion"},
 }
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial, write_store
-from vfplan.offline import position, rollouts
+from tests.rows import Rows
+from vfplan.offline import moved, position, rollouts
 from vfplan.offline.section import NotApplicableError
 from vfplan.similarity import QUANTISATION_PSNR
 
@@ -93,3 +94,15 @@ def test_every_rollout_is_reproducible(arena_store):
     assert torch.equal(first.expected, second.expected)  # in another order, too: nothing shares a generator
     assert torch.equal(second.samples, first.samples)
     assert not torch.equal(first.samples[:, 0], first.samples[:, 1])
+
+
+def test_motion_is_explained_by_what_knows_it_and_not_by_standing_still(arena_store):
+    class Still(Replay):
+        def rollout(self, state, actions, noise, *, downscale=1):
+            episode, after = state.values.unbind(1)
+            return Rows(self.frames[episode, after - 1, None].expand(-1, actions.shape[1], -1, -1, -1))
+
+    known = moved.measure(trial(Replay(arena_store), arena_store)).numbers["steps"]
+    still = moved.measure(trial(Still(arena_store), arena_store)).numbers["steps"]
+    assert all(each["explained"] == each["ceiling"] > 0.95 for each in known.values())
+    assert all(abs(each["explained"]) < 0.1 for each in still.values())
