@@ -6,7 +6,7 @@ carry its scene. Every scene of one preset has the same number of bodies, joints
 """
 
 import colorsys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class PushConfig:
     timestep: float = 0.005
     ramp: float = 0.7
     length: int = 30
-    hold: dict[str, float] = field(default_factory=dict)
+    hold: dict[str, float] | None = None
     """Action components that plans keep at a value unless the planner is told otherwise."""
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class PushConfig:
             raise ValueError(f"roof must be between 0 and {2 * BIN_HALF} m wide, or null for none; got {self.roof}")
         if self.roof is not None and self.hand != "finger":
             raise ValueError("a roof is too low for the gripper and its arm; it needs hand='finger'")
-        for name, value in self.hold.items():
+        for name, value in (self.hold or {}).items():
             if name not in ACTIONS or not -1 <= value <= 1:
                 raise ValueError(f"hold keeps {', '.join(ACTIONS)} at values in [-1, 1]; got {name}={value}")
 

@@ -107,7 +107,7 @@ def test_every_default_cost_is_judged_on_a_learned_model(tmp_path):
         (["num_states=0"], "num_states must be at least 1; got 0"),
         (["num_tasks=51"], "51 tasks asked for, but push dev has 50"),
         (["cost=sum", "cost.terms=[{name: goal_image, weight: -1}]"], "weight must be positive; got -1"),
-        (["cost.mask=maybe"], "cost.mask must be true or false"),
+        (["cost=goal_image", "cost.mask=maybe"], "cost.mask must be true or false"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(arguments, words, tmp_path, capsys):

@@ -43,7 +43,14 @@ def test_a_store_says_which_environment_it_holds_and_has_no_hand(run):
 
 
 def test_planning_with_a_trained_model_writes_results_and_a_gif(run, tmp_path):
-    quick = [*QUICK, "planner.samples=4", "planner.elites=2", "planner.iterations=1", "cost.chroma=false"]
+    quick = [
+        *QUICK,
+        "planner.samples=4",
+        "planner.elites=2",
+        "planner.iterations=1",
+        "cost=goal_image",
+        "cost.chroma=false",
+    ]
     plan([*DOT, f"checkpoint={run / 'run' / 'checkpoint'}", f"run_dir={tmp_path / 'out'}", *quick])
     report = json.loads((tmp_path / "out" / "results.json").read_text())
     assert report["num_tasks"] == 2 and report["model"] == "videoflow" and len(report["tasks_sha256"]) == 64

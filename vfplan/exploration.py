@@ -78,10 +78,8 @@ class Explorer:
         rngs = [np.random.default_rng([self.config.seed, index]) for index in group]
         environments = [PushEnv(self.env) for _ in group]
         starts = [env.reset(seed=int(rng.integers(2**63))) for env, rng in zip(environments, rngs, strict=True)]
-        held = self.planning.planner.hold if self.planning.planner.hold is not None else self.env.hold
-        course = _Course(
-            self.config.exploration, environments, rngs, [name not in held for name in self.env.action_names]
-        )
+        moving = [std > 0 for std in self.planner.initial_std]
+        course = _Course(self.config.exploration, environments, rngs, moving)
         body = Proprioception.from_description(self.about)
         problem = Problem(environments, [seen for seen, _ in starts], course.goal_images(), body)
         seed = int(np.random.default_rng([self.config.seed, group.start, 1]).integers(2**63))

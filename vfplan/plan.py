@@ -28,7 +28,7 @@ examples:
   python -m vfplan.plan env=push planner=random
   python -m vfplan.plan env=push checkpoint=runs/push/checkpoint cost=pixel goal_hand=true
   python -m vfplan.plan env=push control.on_surprise=replan control.monitor=runs/monitor/surprise.json
-  python -m vfplan.plan env=pusht checkpoint=runs/pusht/checkpoint cost.chroma=false
+  python -m vfplan.plan env=pusht checkpoint=runs/pusht/checkpoint cost=goal_image cost.chroma=false
   python -m vfplan.plan env=gym env.id=Pusher-v5 planner=random
 """
 

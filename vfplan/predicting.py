@@ -84,7 +84,7 @@ class Study:
         self.switches: tuple[str, ...] = ()
         self.hold: Mapping[str, float] = {}
         if isinstance(env, envs.PushConfig):
-            self.names, self.switches, self.hold = env.action_names, env.switches, env.hold
+            self.names, self.switches, self.hold = env.action_names, env.switches, env.hold or {}
 
     def report(self) -> Report:
         """Everything that is to be said of the environment."""

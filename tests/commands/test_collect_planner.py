@@ -11,7 +11,7 @@ from vfplan.collect import main
 from vfplan.data.store import EpisodeStore
 from vfplan.models.checkpoint import load_checkpoint
 
-HOLD = "++env.hold={lift:-1,close:1}"
+HOLD = "env.hold={lift:-1,close:1}"
 QUICK = 'settings="planner.samples=4 planner.elites=2 planner.iterations=1"'
 SMALL = ["policy=planner", "env.length=5", "shard_episodes=3", "exploration.lockstep=2", HOLD, QUICK, "device=cpu"]
 
