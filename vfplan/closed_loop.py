@@ -29,6 +29,7 @@ from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkp
 from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import Precision, network_dtype
+from vfplan.rounding import six_digits
 from vfplan.scoring import Scorer, ScoringConfig
 from vfplan.surprise import Monitor
 
@@ -144,6 +145,8 @@ def load_trained(folder: str, env: PushConfig, precision: Precision, device: tor
             raise UserError(
                 f"checkpoint {path} was trained on {key}={trained.get(key)}, but env={env.name} has {key}={wanted[key]}"
             )
+    if "mjcf" in trained and six_digits(trained["mjcf"]) != six_digits(wanted["mjcf"]):
+        raise UserError(f"checkpoint {path} was trained on another scene than env={env.name} has now: its mjcf differs")
     checkpoint.model.set_compute_dtype(network_dtype(precision, device))
     return checkpoint
 

@@ -25,7 +25,6 @@ from vfplan.control import Controller, Problem, Proprioception, Trajectory, run_
 from vfplan.data.episode import Episode
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
-from vfplan.models.checkpoint import Checkpoint
 from vfplan.models.latent_space import latent_space
 from vfplan.models.precision import network_dtype
 from vfplan.scoring import Scorer
@@ -54,7 +53,6 @@ class Explorer:
         self.planner: SearchPlanner = build_planner(planning.planner, self.env)
         self.checkpoint = load_trained(config.checkpoint, self.env, planning.precision, self.device)
         self.about = describe_environment(self.env)
-        _check_scene(self.checkpoint, self.about, self.env.name)
         check_scales(self.checkpoint.model, planning.scoring, self.env.image_size)
         cost = costs.build_cost(planning.cost, latent_space(self.checkpoint.model))
         self.scorer = Scorer(self.checkpoint.model, cost, planning.scoring)
@@ -143,13 +141,6 @@ def episodes(config: CollectConfig, planning: PlanConfig, indices: range) -> Ite
     explorer = Explorer(config, planning)
     for group in groups(len(indices), config.exploration.lockstep):
         yield from explorer.run(indices[group.start : group.stop])
-
-
-def _check_scene(checkpoint: Checkpoint, wanted: dict[str, Any], env: str) -> None:
-    """Raise UserError for a checkpoint of an environment of the same name that looks or moves otherwise."""
-    for key in ("camera", "mjcf"):
-        if checkpoint.environment.get(key) != wanted[key]:
-            raise UserError(f"the checkpoint was trained on another scene than env={env} has now: its {key} differs")
 
 
 def _episode(happened: Trajectory, row: int, start: dict[str, Any]) -> Episode:

@@ -11,6 +11,7 @@ import numpy as np
 from vfplan.data.store import EpisodeStore
 from vfplan.data.windows import Windows, WindowSampler
 from vfplan.errors import UserError
+from vfplan.rounding import six_digits
 
 # What must be equal for frames and actions to mean the same, in the order in which differences are reported.
 SCENE = ("id", "renderer", "action_scale", "action_names", "switches", "step_seconds", "camera", "mjcf")
@@ -113,4 +114,4 @@ def _scene(store: EpisodeStore) -> Iterator[tuple[str, Any]]:
             yield f"env.{key}", value
     for key in SCENE:
         if key in about:
-            yield key, about[key]
+            yield key, six_digits(about[key]) if key == "mjcf" else about[key]
