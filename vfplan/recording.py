@@ -75,6 +75,7 @@ class Recorder:
             self.learner.averaged,
             environment=self.data.first.meta.description,
             training=training,
+            dtype=torch.bfloat16 if self.config.weights == "bfloat16" else torch.float32,
         )
 
     def farewell(self) -> None:

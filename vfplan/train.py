@@ -43,6 +43,7 @@ class TrainConfig:
     log_every: int = 100
     save_every: int = 1000
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    weights: Literal["float32", "bfloat16"] = "float32"
     tensorboard: bool = False
     threads: int = 0
     device: str = "auto"

@@ -34,6 +34,16 @@ def test_a_checkpoint_gives_back_weights_architecture_and_record(folder):
     assert not loaded.model.training
 
 
+def test_weights_in_half_the_bytes_are_the_rounded_ones(tmp_path, folder):
+    whole, small = load_checkpoint(folder).model, tmp_path / "small"
+    save_checkpoint(small, whole, environment={}, training={}, dtype=torch.bfloat16)
+    loaded = load_checkpoint(small).model.state_dict()
+    for name, value in whole.state_dict().items():
+        assert loaded[name].dtype == value.dtype and torch.equal(loaded[name], value.bfloat16().to(value.dtype))
+    sizes = [(path / "model.safetensors").stat().st_size for path in (folder, small)]
+    assert sizes[1] < 0.75 * sizes[0]  # of so small a model the header is a good part
+
+
 def test_saving_again_replaces_the_folder_whole(folder):
     torch.manual_seed(1)
     save_checkpoint(folder, assemble(CONFIG), environment={"name": "push"}, training={"steps": 4})

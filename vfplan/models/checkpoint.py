@@ -39,9 +39,22 @@ class Checkpoint:
     """Hash of the weights file."""
 
 
-def save_checkpoint(folder: Path, model: VideoFlow, *, environment: dict[str, Any], training: dict[str, Any]) -> None:
-    """Publish `folder` with `model.safetensors` and `config.json` by one rename; a folder of that name is replaced."""
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+def save_checkpoint(
+    folder: Path,
+    model: VideoFlow,
+    *,
+    environment: dict[str, Any],
+    training: dict[str, Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Publish `folder` with `model.safetensors` and `config.json` by one rename; a folder of that name is replaced.
+
+    Weights are rounded to `dtype`; with bfloat16 the file has half the size. Models always compute from float32 copies.
+    """
+    weights = {
+        name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
     with published_folder(folder, replace=True) as temporary:
         safetensors.torch.save_file(weights, temporary / WEIGHTS)
         description = {
