@@ -98,6 +98,11 @@ class BatchSimulator:
         """Return the objects' centres (B, O, 2) in m."""
         return object_position(self.config, self._check(states))[:, :, :2].copy()
 
+    def object_colours(self, states: ArrayLike) -> Floats:
+        """Return the objects' own colours (B, O, 3) in [0, 1]."""
+        rows = self._check(states)[:, -self.config.num_parameters :]
+        return rows.reshape(len(rows), self.config.num_objects, -1)[:, :, 4:7].copy()
+
     def hand_xyz(self, states: ArrayLike) -> Floats:
         """Return the hands' (x, y, height above the lowest position), (B, 3) in m."""
         return hand_position(self.config, self._check(states))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.refusal import refused
 from vfplan.audit import main as audit
-from vfplan.audit_report import Judged, find, plot, report, table
+from vfplan.audit_report import Judged, Places, find, plot, report, table
 
 RNG = np.random.default_rng(0)
 SOURCES, POPULATIONS = ("true", "predicted"), ("first", "last")
@@ -59,6 +59,18 @@ def test_states_in_which_nothing_moves_are_left_out_and_counted():
     kept = whole.where_objects_move(0.01)
     assert kept.left_out == 7 and len(kept.tasks) == 53
     assert all(len(rows) == 53 for rows in [*kept.distances.values(), *kept.values.values()])
+
+
+def test_targets_that_candidates_move_are_judged_by_where_they_were_foretold():
+    whole, rng = judged(), np.random.default_rng(1)
+    start = rng.normal(size=(60, 2))
+    end = start[:, None] + np.where(np.arange(32)[:, None] % 2, 0.05, 0.0) * rng.normal(size=(60, 32, 2))
+    for population, foretold in (("first", end), ("last", np.broadcast_to(start[:, None], end.shape))):
+        whole.places[population] = Places(start, end, end, foretold)
+    found = report(Judged.joined([whole, whole]).where_objects_move(0.01), elites=6, seed=0)
+    assert found["motion"]["first"]["explained"] == 1 and found["motion"]["last"]["explained"] == 0
+    assert found["motion"]["first"]["count"] <= 60 * 32  # the half that moves, twice
+    assert "of their squared displacement is foretold" in table(found)
 
 
 def test_the_table_ranks_costs_by_predicted_frames_and_the_picture_is_one():

@@ -7,20 +7,52 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vfplan.motion import Motion, motion
 from vfplan.ranking import bootstrap_interval, concordance, kendall, precision, regret, spearman
 
 Floats = NDArray[np.float64]
+
+FOLLOWED = "target followed by its hue"
+"""What is judged beside the costs: how far the target is seen from its goal. It knows which object that is."""
 
 SOURCES = ("true", "predicted")
 POPULATIONS = ("first", "last")
 SHOWN = ("concordance", "regret_cm", "elite_precision")
 COLOURS = {"true": "tab:blue", "predicted": "tab:orange"}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the target was and where candidates bring it, in m: S state, N candidate."""
+
+    start: Floats
+    """(S, 2)"""
+    end: Floats
+    """(S, N, 2)"""
+    found: Floats
+    """(S, N, 2) as seen in the true last frame; NaN where it is not."""
+    foretold: Floats
+    """(S, N, 2) as seen in the predicted one."""
+
+    def motion(self) -> Motion | None:
+        """How well the places of targets that candidates move are foretold."""
+        start = np.broadcast_to(self.start[:, None], self.end.shape)
+        return motion(self.foretold, self.found, start, self.end)
+
+    def take(self, states: NDArray[Any]) -> Places:
+        """The chosen states."""
+        return Places(self.start[states], self.end[states], self.found[states], self.foretold[states])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Places]) -> Places:
+        """All states of several."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 @dataclass(frozen=True)
@@ -33,6 +65,8 @@ class Judged:
     """Per population (S, N), true final distance in cm."""
     values: dict[tuple[str, str, str], Floats]
     """Per (cost, source of frames, population), costs (S, N)."""
+    places: dict[str, Places] = field(default_factory=dict)
+    """Per population, where the target goes."""
     left_out: int = 0
     """States in which no candidate moves the object, so that there is nothing to rank."""
 
@@ -43,6 +77,7 @@ class Judged:
             np.concatenate([part.tasks for part in parts]),
             {key: np.concatenate([part.distances[key] for part in parts]) for key in parts[0].distances},
             {key: np.concatenate([part.values[key] for part in parts]) for key in parts[0].values},
+            {key: Places.joined([part.places[key] for part in parts]) for key in parts[0].places},
         )
 
     def where_objects_move(self, resolution: float) -> Judged:
@@ -52,6 +87,7 @@ class Judged:
             self.tasks[kept],
             {key: rows[kept] for key, rows in self.distances.items()},
             {key: rows[kept] for key, rows in self.values.items()},
+            {key: places.take(kept) for key, places in self.places.items()},
             int((~kept).sum()),
         )
 
@@ -85,6 +121,7 @@ def report(judged: Judged, *, elites: int, seed: int) -> dict[str, Any]:
             population: {"best": float(truths.min(axis=1).mean()), "mean": float(truths.mean())}
             for population, truths in judged.distances.items()
         },
+        "motion": {name: asdict(moved) for name, places in judged.places.items() if (moved := places.motion())},
         "rows": rows,
     }
 
@@ -102,6 +139,7 @@ def table(found: dict[str, Any]) -> str:
             "",
             f"{population} population of the search: best candidate {spread['best']:.2f} cm from the goal, "
             f"mean {spread['mean']:.2f} cm",
+            *_moved(found["motion"].get(population)),
             f"{'':<34}{'rank correlation (Spearman)':^40}{'pairs in order':^17}{'regret / cm':^17}{top:^17}",
             f"{'cost':<34}{'true frames':^20}{'predicted':^20}" + 3 * f"{'true':>7}{'predicted':>10}",
         ]
@@ -113,6 +151,16 @@ def table(found: dict[str, Any]) -> str:
                 + "".join(f"{first:>7}{second:>10}" for first, second in pairs)
             )
     return "\n".join(lines)
+
+
+def _moved(motion: dict[str, Any] | None) -> list[str]:
+    """A line on where moved targets were foretold to go."""
+    if motion is None:
+        return []
+    return [
+        f"targets that {motion['count']} candidates move: {motion['explained']:.3f} of their squared displacement is "
+        f"foretold (found in true frames {motion['ceiling']:.3f}), median error {motion['centimetres']:.2f} cm"
+    ]
 
 
 def plot(found: dict[str, Any]) -> bytes:

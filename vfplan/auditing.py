@@ -17,8 +17,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vfplan import costs
-from vfplan.audit_report import Judged, plot, report, table
-from vfplan.closed_loop import ClosedLoop
+from vfplan.audit_report import FOLLOWED, Judged, Places, plot, report, table
+from vfplan.closed_loop import ClosedLoop, describe
 from vfplan.control import run_episodes
 from vfplan.costs import Cost, Goal
 from vfplan.device import set_threads
@@ -29,6 +29,7 @@ from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.populations import Moment, Witness
 from vfplan.rundir import RunDir
+from vfplan.tracking import Tracker
 
 if TYPE_CHECKING:
     from vfplan.audit import AuditConfig
@@ -66,7 +67,7 @@ class Auditor:
         self.simulator = SimulatorOracle(config.env, device=self.device)
         space = latent_space(self.model)
         self.costs = {cost.title: costs.build_cost(cost.config(), space) for cost in config.costs}
-        self.planner = self.loop.planner
+        self.planner, self.about = self.loop.planner, describe(config.env)
 
     @property
     def elites(self) -> int:
@@ -105,14 +106,37 @@ class Auditor:
         tasks = np.array(part)[rows]
         context = Context(moment.context.frames[index], moment.context.actions[index], moment.states[rows])
         goal = self._goal(moment.goal.take(index), context)
-        distances, values = {}, {}
+        distances, values, places = {}, {}, {}
+        start = self.simulator.simulator.object_xy(moment.states[rows])[np.arange(len(rows)), self.tasks.target[tasks]]
         for population, plans in (("first", moment.first[index]), ("last", moment.last[index])):
-            simulated, distances[population] = self._executed(context, plans, tasks)
+            simulated, reached = self._executed(context, plans, tasks)
             predicted = self._predicted(context, plans)
+            distances[population] = self._distance(reached, tasks)
+            places[population] = self._places(moment.states[rows], tasks, simulated, predicted, start, reached)
+            for source, seen in (("true", places[population].found), ("predicted", places[population].foretold)):
+                there = np.where(np.isnan(seen), start[:, None], seen)
+                values[FOLLOWED, source, population] = self._distance(there, tasks)
             for source, frames in (("true", simulated), ("predicted", predicted)):
                 for title, prices in judged_by(self.costs, frames, plans, goal).items():
                     values[title, source, population] = prices
-        return Judged(tasks, distances, values)
+        return Judged(tasks, distances, values, places)
+
+    def _places(
+        self,
+        states: NDArray[np.float64],
+        tasks: NDArray[Any],
+        simulated: Tensor,
+        predicted: Tensor,
+        start: NDArray[np.float64],
+        reached: NDArray[np.float64],
+    ) -> Places:
+        """Where the targets are seen at the end, by their own hue, in frames (E, N, T, C, Y, X)."""
+        colours = self.simulator.simulator.object_colours(states)[np.arange(len(tasks)), self.tasks.target[tasks]]
+        every = torch.from_numpy(colours).float()[:, None].expand(-1, reached.shape[1], -1)
+        true, imagined = simulated[:, :, -1].cpu(), predicted[:, :, -1].float().cpu()
+        floor, size = self.about["floor_to_pixel"], self.config.env.image_size
+        tracker = Tracker.fit(true.flatten(0, 1), every.flatten(0, 1), reached.reshape(-1, 2), floor, size)
+        return Places(start, reached, tracker.locate(true, every)[0], tracker.locate(imagined, every)[0])
 
     @torch.inference_mode()
     def _goal(self, goal: Goal, context: Context) -> Goal:
@@ -121,16 +145,18 @@ class Auditor:
         return replace(goal, images=area_average(goal.images, scale), memory=self.model.encode(context))
 
     def _executed(self, context: Context, plans: Tensor, tasks: NDArray[Any]) -> tuple[Tensor, NDArray[np.float64]]:
-        """The frames that follow, and how far (E, N) the object is from its goal at the end."""
+        """The frames that follow, and where (E, N, 2) m the target is at the end."""
         rollout = self._rollout(self.simulator, context, plans)
         problems, candidates = plans.shape[:2]
         frames = self.simulator.decode(rollout).unflatten(0, (problems, candidates))
         xy = self.simulator.simulator.object_xy(rollout.states[:, -1]).reshape(problems, candidates, -1, 2)
-        target = self.tasks.target[tasks]
-        reached = xy[np.arange(problems), :, target]
-        wanted = self.tasks.goal_xy[tasks, target]
-        distance = 100.0 * np.linalg.norm(reached - wanted[:, None], axis=-1)
-        return frames, np.round(distance / RESOLUTION_CM) * RESOLUTION_CM
+        return frames, xy[np.arange(problems), :, self.tasks.target[tasks]]
+
+    def _distance(self, places: NDArray[np.float64], tasks: NDArray[Any]) -> NDArray[np.float64]:
+        """How far (E, N), in cm, places (E, N, 2) m are from the target's goal."""
+        wanted = self.tasks.goal_xy[tasks, self.tasks.target[tasks]]
+        distance = 100.0 * np.linalg.norm(places - wanted[:, None], axis=-1)
+        return np.asarray(np.round(distance / RESOLUTION_CM) * RESOLUTION_CM)
 
     @torch.inference_mode()
     def _predicted(self, context: Context, plans: Tensor) -> Tensor:

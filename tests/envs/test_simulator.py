@@ -52,3 +52,14 @@ def test_states_of_another_preset_are_refused():
         simulator.step(np.zeros((2, 7)), np.zeros((2, 4)))
     with pytest.raises(ValueError, match="one per state"):
         simulator.step(np.zeros((2, simulator.state_size)), np.zeros((3, 4)))
+
+
+def test_objects_are_drawn_in_their_own_colours():
+    env = envs.make("push_bair")
+    env.reset(seed=3)
+    state, simulator = env.get_state()[None], envs.BatchSimulator(env.config)
+    colours, frame = simulator.object_colours(state)[0], simulator.render(state, hand_visible=False)[0] / 255
+    for colour in colours:
+        # Lit from above, an object shows its colour times at most one brightness.
+        likeness = (frame @ colour) / np.maximum(np.linalg.norm(frame, axis=-1) * np.linalg.norm(colour), 1e-9)
+        assert (likeness > 0.999).sum() > 20  # pixels
