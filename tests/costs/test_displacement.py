@@ -23,12 +23,26 @@ def test_a_shifted_object_costs_its_shift_in_image_widths(shift):
     assert moved == pytest.approx(torch.tensor(shift).float().norm().item() / SIZE, rel=0.06)
 
 
-def test_fading_changes_nothing_and_vanishing_costs_more():
-    goal = goal_of(image((4, 4)))
-    misplaced = image((9, 9))
+def test_fading_changes_nothing_and_vanishing_leaves_it_where_it_was():
+    goal, misplaced, now = goal_of(image((4, 4)), current=image((11, 11))), image((9, 9)), image((11, 11))
     whole, *faint, gone = [cost_of(COST, faded(misplaced, share), goal) for share in (1.0, 0.7, 0.4, 0.0)]
     assert faint == pytest.approx([whole, whole], rel=0.02)
-    assert gone == pytest.approx(AWAY) and gone > whole
+    assert gone == pytest.approx(cost_of(COST, now, goal)) and gone > whole
+
+
+def test_what_comes_out_again_costs_what_it_did_until_then():
+    goal, cost = (
+        goal_of(image((2, 2)), current=image((12, 2))),
+        Displacement(DisplacementConfig(reach=0.0, final_weight=1.0)),
+    )
+    seen = {at: cost_of(cost, image((at, 2)), goal) for at in (12, 9, 4)}
+    frames = torch.stack([image((9, 2)), image(), image(), image((4, 2))])
+    expected = (3 * seen[9] + seen[4]) / 4
+    assert cost(frames[None, None], torch.zeros(1, 1, 4, 4), goal).item() == pytest.approx(expected)
+
+
+def test_what_was_never_seen_is_far_away():
+    assert cost_of(COST, image(), goal_of(image((4, 4)), current=image())) == pytest.approx(AWAY)
 
 
 def test_an_arm_before_a_misplaced_object_gains_little():

@@ -13,7 +13,7 @@ from vfplan.costs.base import CostConfig, Goal, over_time, require_positive
 from vfplan.costs.hand import hand_path
 
 AWAY = 0.5
-"""How far away, in image widths, a hue is taken to be that is nowhere: about as far as an object can be."""
+"""How far away, in image widths, a hue is taken to be that was never seen: about as far as an object can be."""
 
 ARRIVED = 0.1
 """Image widths from its goal within which what is out of place calls the hand less and less."""
@@ -32,7 +32,7 @@ class DisplacementConfig(CostConfig):
     faint: float = 0.02
     """Colour (length of chroma) below it does not count; predictions are never quite grey."""
     lost: float = 0.1
-    """Share of the goal's mass of a hue below which it counts as lost; above it, fading and hiding change nothing."""
+    """Share of the goal's mass of a hue below which it is taken to be where it was last."""
     in_place: float = 0.3
     """Weight of a hue that is in place now, relative to the mean of those that are not."""
     final_weight: float = 5.0
@@ -54,9 +54,9 @@ class Displacement:
 
     Masses are compared by their distribution over columns, rows and both diagonals, where optimal transport has a
     closed form (Rabin et al., "Wasserstein Barycenter and Its Application to Texture Mixing", 2011). Each is taken to
-    be whole, so that neither an arm before an object nor a prediction that blurs it away makes anything cheaper; only
-    what has all but vanished counts as `AWAY`. Hues that are out of place now weigh the most: one object of many is to
-    be moved, and what the arm hides of the others is noise.
+    be whole, so that neither an arm before an object nor a prediction that blurs it away makes anything cheaper. What
+    has all but vanished is taken to be where it was last: it may come out on the other side. Hues that are out of place
+    now weigh the most: one object of many is to be moved, and what the arm hides of the others is noise.
     """
 
     def __init__(self, config: DisplacementConfig) -> None:
@@ -65,11 +65,14 @@ class Displacement:
     def __call__(self, frames: Tensor, actions: Tensor, goal: Goal) -> Tensor:
         """Costs (E, N) of frames (E, N, T, C, Y, X) for actions (E, N, T, A)."""
         target, seen = self._masses(goal.images), self._masses(frames)
-        weight = self._importance(target, goal)[:, None, None]
-        travel = self._travel(seen, target[:, None, None])
+        share = self._seen_share(seen, target[:, None, None])
+        now, place = self._now(target, goal)
+        weight = _importance(target, now, self.config.in_place)[:, None, None]
+        travel = _kept(_travel(seen, target[:, None, None]), share, now[:, None])
         distance = (weight * travel).sum(dim=-1)
         if self.config.reach > 0 and goal.hand is not None:
-            start = _behind(_centre(seen), _centre(target)[:, None, None])
+            centre = _kept(_centre(seen), share.unsqueeze(-1), place[:, None])
+            start = _behind(centre, _centre(target)[:, None, None])
             to_hand = (hand_path(actions, goal).unsqueeze(-2) - start).square().sum(dim=-1).add(1e-12).sqrt()
             distance = distance + self.config.reach * (weight * (travel / ARRIVED).clamp_max(1.0) * to_hand).sum(dim=-1)
         return over_time(distance, self.config.final_weight)
@@ -84,22 +87,42 @@ class Displacement:
         likeness = (x * angles.cos()[:, None, None] + y * angles.sin()[:, None, None]) / strength.unsqueeze(-3)
         return (strength - self.config.faint).relu().unsqueeze(-3) * (2 * likeness - 1).relu()
 
-    def _travel(self, seen: Tensor, target: Tensor) -> Tensor:
-        """Distance (..., H), in image widths, of the masses `seen` (..., H, Y, X) from `target`, up to `AWAY`."""
-        left = seen.sum(dim=(-2, -1)) / (self.config.lost * _mass(target))
-        travel = _sliced_wasserstein(_normalised(seen), _normalised(target))
-        return torch.lerp(torch.full_like(travel, AWAY), travel, left.clamp_max(1.0))
+    def _seen_share(self, seen: Tensor, target: Tensor) -> Tensor:
+        """How much (..., H) of each hue is seen: 1 from a share `lost` of the goal's mass on, less below it."""
+        return (seen.sum(dim=(-2, -1)) / (self.config.lost * _mass(target))).clamp_max(1.0)
 
-    def _importance(self, target: Tensor, goal: Goal) -> Tensor:
-        """Weights (E, H) of the hues, which sum to 1: their mass in the goal, the more the farther they are from it."""
-        share = _mass(target) / _mass(target).sum(dim=-1, keepdim=True)
+    def _now(self, target: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
+        """How far (E, H) each hue is from its goal in the newest frame, and where (E, H, 2) it is."""
+        unknown = target.new_full(target.shape[:2], AWAY), target.new_full((*target.shape[:2], 2), 0.5)
         if goal.current is None:
-            return share
-        current = functional.avg_pool2d(goal.current, goal.current.shape[-1] // target.shape[-1])
-        away = self._travel(self._masses(current), target)
-        mean = (share * away).sum(dim=-1, keepdim=True).clamp_min(1e-3)
-        weight = share * (self.config.in_place + away / mean)
-        return weight / weight.sum(dim=-1, keepdim=True)
+            return unknown
+        seen = self._masses(functional.avg_pool2d(goal.current, goal.current.shape[-1] // target.shape[-1]))
+        share = self._seen_share(seen, target)
+        return (
+            torch.lerp(unknown[0], _travel(seen, target), share),
+            torch.lerp(unknown[1], _centre(seen), share.unsqueeze(-1)),
+        )
+
+
+def _kept(values: Tensor, share: Tensor, before: Tensor) -> Tensor:
+    """Values (E, N, T, ...) by the share (E, N, T, ...) that is seen, else what they last were, at first `before`."""
+    kept = []
+    for value, seen in zip(values.unbind(2), share.unbind(2), strict=True):
+        before = torch.lerp(before.expand_as(value), value, seen.expand_as(value))
+        kept.append(before)
+    return torch.stack(kept, dim=2)
+
+
+def _importance(target: Tensor, away: Tensor, in_place: float) -> Tensor:
+    """Weights (E, H) of the hues, which sum to 1: their mass in the goal, more for those that are far away (E, H)."""
+    share = _mass(target) / _mass(target).sum(dim=-1, keepdim=True)
+    weight = share * (in_place + away / (share * away).sum(dim=-1, keepdim=True).clamp_min(1e-3))
+    return weight / weight.sum(dim=-1, keepdim=True)
+
+
+def _travel(seen: Tensor, target: Tensor) -> Tensor:
+    """Distance (..., H), in image widths, of the masses `seen` (..., H, Y, X) from `target`, both taken to be whole."""
+    return _sliced_wasserstein(_normalised(seen), _normalised(target))
 
 
 def _centre(masses: Tensor) -> Tensor:
