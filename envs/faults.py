@@ -174,16 +174,24 @@ def _hand_joints(config: PushConfig) -> int:
 
 
 def _free_place(env: PushEnv, others: Floats, rng: np.random.Generator, away_from: Floats | None = None) -> Floats:
-    """A place (2,) in m for an object, touching neither walls, hand nor `others` (O, 2)."""
+    """A place (2,) in m for an object, touching neither walls, hand nor `others` (O, 2).
+
+    In a crowded bin the one with the most room, if objects that lie straight do not touch there.
+    """
     config = env.config
     limit = scene.BIN_HALF - config.object_radius - 0.01
     reach = scene.hand_radius(config) + config.object_radius + 0.01
+    best, room = np.zeros(2), 2 * max(config.half_size)
     for _ in range(MAX_DRAWS):
         place = rng.uniform(-limit, limit, 2)
-        apart = np.hypot(*(others - place).T).min(initial=1.0) > 2.2 * config.object_radius
+        gap = float(np.hypot(*(others - place).T).min(initial=1.0))
         moved = away_from is None or np.hypot(*(place - away_from)) >= TELEPORT_DISTANCE
-        if apart and moved and np.hypot(*(env.hand_xyz[:2] - place)) > reach:
-            return place
+        if moved and gap > room and np.hypot(*(env.hand_xyz[:2] - place)) > reach:
+            best, room = place, gap
+            if gap > 2.2 * config.object_radius:
+                return place
+    if room > 2 * max(config.half_size):
+        return best
     raise ValueError("no room for another object in the bin; use fewer or smaller ones")
 
 

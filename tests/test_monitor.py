@@ -79,7 +79,7 @@ def test_plan_refuses_what_the_calibration_does_not_hold_for(arguments, words, m
         (["reactions=[jump]"], "'jump' (valid: replan, stop)"),
         (["fault_to=6"], "fault_from <= fault_to < control.steps=6"),
         (["control.on_surprise=stop"], "set reactions and calibration instead"),
-        (["env=push_bair"], "no checkpoint ships for env=push_bair"),
+        (["env=push_occluded"], "no checkpoint ships for env=push_occluded"),
     ],
 )
 def test_wrong_input_is_refused_and_nothing_is_written(arguments, words, tmp_path, capsys):

@@ -92,7 +92,7 @@ def test_the_record_names_the_weights_and_another_checkpoint_is_refused(expected
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["env=push_wind", "policy=planner"], "no checkpoint ships for env=push_wind"),
+        (["env=push_occluded", "policy=planner"], "no checkpoint ships for env=push_occluded"),
         (["policy=planner", "checkpoint=/nowhere"], "no checkpoint at /nowhere"),
         (["policy=planner", "env=push_bair", "checkpoint={run}"], "was trained on name=push, but env=push_bair"),
         (["policy=planner", "env.num_objects=2", "checkpoint={run}"], "another scene than env=push has now: its mjcf"),
