@@ -40,18 +40,16 @@ def _table(found: dict[int, Motion]) -> Table:
         rows,
         "Of the objects that moved by more than 1 cm since the last known frame: the share of their squared "
         "displacement that a temperature-0 rollout foretells (1 is perfect, 0 is standing still), the median error, "
-        "and the share "
-        "found in the true frames by the same method, the ceiling. Each object is the centroid of its own hue.",
+        "and the share found in the true frames by the same method, the ceiling. Each object is the centroid of its "
+        "own hue.",
     )
 
 
 def _line(found: dict[int, Motion]) -> str:
-    return line(
-        f"motion explained at {', '.join(map(str, found))} steps",
-        " / ".join(f"{each.explained:.2f}" for each in found.values())
-        + ", cm "
-        + " / ".join(f"{each.centimetres:.2f}" for each in found.values()),
+    explained, centimetres = (
+        " / ".join(f"{getattr(each, name):.2f}" for each in found.values()) for name in ("explained", "centimetres")
     )
+    return line(f"motion explained at {', '.join(map(str, found))} steps", f"{explained}, cm {centimetres}")
 
 
 TEST = Test("motion", "Motion", "Do the objects that move go where the model says?", measure)
