@@ -25,6 +25,7 @@ RUNNERS = {
     "vfplan.benchmarking.runner": "benchmark",
     "vfplan.training": "train",
     "vfplan.recording": "train",
+    "vfplan.resuming": "train",
     "vfplan.offline.battery": "evaluate",
     "vfplan.monitoring": "monitor",
     "vfplan.predicting": "predictability",

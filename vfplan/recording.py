@@ -15,13 +15,12 @@ from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.learning import Learner
 from vfplan.models.checkpoint import save_checkpoint
+from vfplan.resuming import STATE
 from vfplan.rundir import RunDir, provenance
 from vfplan.validation import Validator
 
 if TYPE_CHECKING:
     from vfplan.train import TrainConfig
-
-STATE = "state.pt"
 
 
 class Recorder:

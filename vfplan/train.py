@@ -49,6 +49,7 @@ class TrainConfig:
     device: str = "auto"
     seed: int = 0
     run_dir: str = ""
+    allow_mismatch: bool = False
 
     def __post_init__(self) -> None:
         require_at_least(self, validation_episodes=1, validate_every=1, log_every=1, save_every=1, threads=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -27,7 +26,8 @@ from vfplan.models.build import build_model
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
-from vfplan.recording import STATE, Recorder
+from vfplan.recording import Recorder
+from vfplan.resuming import earlier_state, locked, other_digits
 from vfplan.rundir import RunDir
 from vfplan.validation import Validator
 
@@ -45,15 +45,17 @@ def run(config: TrainConfig) -> None:
         learner = _learner(config, data, device, group)
         sampler = data.sampler(learner.window, config.seed, lead_in=config.learning.lead_in)
         validator = Validator(data.first, data.validation, learner.model.past_frames, learner.device)
-        _resume(learner, config)
         if not group.is_first:
+            _resume(learner, config, data)
             _loop(learner, sampler, config, None)
             return
-        recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
-        count = sum(parameter.numel() for parameter in learner.model.parameters())
-        episodes = sum(map(len, data.stores))
-        print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
-        _loop(learner, sampler, config, recorder)
+        with locked(Path(config.run_dir)):
+            _resume(learner, config, data)
+            recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
+            count = sum(parameter.numel() for parameter in learner.model.parameters())
+            episodes = sum(map(len, data.stores))
+            print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
+            _loop(learner, sampler, config, recorder)
     recorder.farewell()
 
 
@@ -131,18 +133,16 @@ def _initialise(model: VideoFlow, data: Mixture, config: TrainConfig) -> None:
     model.initialise(known, actions[:, past - 1 :], frames[:, past:], rng)
 
 
-def _resume(learner: Learner, config: TrainConfig) -> None:
-    """Load the state of an earlier run of the same configuration from the run folder, if there is one."""
-    folder = Path(config.run_dir)
-    if not (folder / STATE).is_file():
+def _resume(learner: Learner, config: TrainConfig, data: Mixture) -> None:
+    """Go on from the state in the run folder, if there is one; one process speaks for all."""
+    state = earlier_state(config, data, learner.device)
+    if state is None:
         return
-    earlier = json.loads((folder / "config.json").read_text())
-    for part in ("model", "learning", "init", "seed", "data", "shares"):
-        now = json.loads(json.dumps(asdict(config)[part]))
-        if earlier.get(part) != now:
-            raise UserError(f"{folder} holds a run with {part}={earlier.get(part)}, not {now}; give another run_dir")
-    learner.load_state_dict(torch.load(folder / STATE, map_location=learner.device, weights_only=True))
-    print(f"resuming {folder} at step {learner.steps_done}", flush=True)
+    learner.load_state_dict(state)
+    if learner.processes.is_first:
+        for warning in other_digits(config):
+            print(f"warning: {warning}", file=sys.stderr)
+        print(f"resuming {config.run_dir} at step {learner.steps_done}", flush=True)
 
 
 @contextmanager

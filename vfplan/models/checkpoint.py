@@ -56,7 +56,8 @@ def save_checkpoint(
         for name, tensor in model.state_dict().items()
     }
     with published_folder(folder, replace=True) as temporary:
-        safetensors.torch.save_file(weights, temporary / WEIGHTS)
+        # By hand, for `save_file` lets nobody but the owner read it, whatever the umask.
+        (temporary / WEIGHTS).write_bytes(safetensors.torch.save(weights))
         description = {
             "format": FORMAT,
             "sha256": file_sha256(temporary / WEIGHTS),

@@ -1,0 +1,132 @@
+"""A resumed training is the same run, from a whole state, and nobody else's at the time."""
+
+import io
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tests.commands.tiny import TINY
+from tests.refusal import refused
+from vfplan.errors import UserError
+from vfplan.models.checkpoint import load_checkpoint
+from vfplan.resuming import locked
+from vfplan.train import main as train
+
+HOLD = "import sys; from pathlib import Path; from vfplan.resuming import locked\n"
+HOLD += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def begun(run, tmp_path):
+    """A copy of a finished run, to be changed."""
+    return shutil.copytree(run, tmp_path / "run")
+
+
+@pytest.fixture
+def again(store, begun):
+    """The arguments with which `begun` goes on."""
+    return [f"data={store}", f"run_dir={begun}", *TINY]
+
+
+@pytest.mark.parametrize("setting", ["actions=none", "precision=bfloat16", "validation_episodes=2", "seed=1"])
+def test_a_setting_that_decides_weights_is_refused(again, begun, setting, capsys):
+    before = (begun / "state.pt").read_bytes()
+    message = refused(capsys, train, [*again, setting])
+    part = "model" if setting == "actions=none" else setting.partition("=")[0]
+    assert f"holds a run with {part}=" in message and "give another run_dir" in message
+    assert (begun / "state.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("data", ["{second}", "[{store},{second}]"])
+def test_other_data_are_refused_by_their_digest(store, second_store, again, data, capsys):
+    message = refused(capsys, train, [*again, f"data={data.format(store=store, second=second_store)}"])
+    assert "was trained on data " in message and f"{second_store})" in message
+    assert message.endswith("give another run_dir, or allow_mismatch=true")
+
+
+def test_the_same_data_elsewhere_go_on(store, again, tmp_path, capsys):
+    moved = shutil.copytree(store, tmp_path / "moved")
+    train([*again, f"data={moved}"])
+    assert "at step 4" in capsys.readouterr().out
+
+
+def test_mismatch_may_be_allowed(again, begun):
+    train([*again, "learning.steps=6", "allow_mismatch=true"])
+    assert load_checkpoint(begun / "checkpoint").training["steps"] == 6
+
+
+def test_another_model_is_never_resumed(again, capsys):
+    message = refused(capsys, train, [*again, "model.flow_width=6", "allow_mismatch=true"])
+    assert "holds a run with model=" in message
+
+
+def test_other_threads_are_one_warning(again, capsys):
+    train([*again, "threads=1"])
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1 and "threads 0, now 1" in warnings[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 100_000])
+def test_a_broken_run_configuration_is_one_line(again, begun, content, capsys):
+    (begun / "config.json").write_bytes(content)
+    assert f"damaged {begun / 'config.json'}" in refused(capsys, train, again)
+
+
+def test_a_missing_run_configuration_is_one_line(again, begun, capsys):
+    (begun / "config.json").unlink()
+    assert "holds a run without config.json" in refused(capsys, train, again)
+
+
+def _cut(data):
+    return data[: len(data) // 2]
+
+
+def _flipped(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        largest = max(archive.infolist(), key=lambda member: member.file_size)
+    place = largest.header_offset + largest.file_size  # within its weights: the header is shorter than they are
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", _cut, _flipped], ids=["empty", "cut", "flipped"])
+def test_a_damaged_state_is_one_line(again, begun, damage, capsys):
+    damaged = damage((begun / "state.pt").read_bytes())
+    (begun / "state.pt").write_bytes(damaged)
+    assert f"damaged training state {begun / 'state.pt'}" in refused(capsys, train, again)
+    assert (begun / "state.pt").read_bytes() == damaged
+
+
+def test_a_folder_in_use_names_its_holder(again, begun, capsys):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(begun)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        message = refused(capsys, train, again)
+        holder.kill()
+    assert message.startswith(f"{begun} is in use by process {holder.pid} on {socket.gethostname()} since ")
+    train(again)  # the lock went with its process
+
+
+def test_a_lock_leaves_when_the_body_fails(tmp_path):
+    with pytest.raises(RuntimeError), locked(tmp_path):
+        raise RuntimeError
+    with locked(tmp_path):
+        assert json.loads((tmp_path / ".lock.json").read_text())["host"] == socket.gethostname()
+
+
+@pytest.mark.parametrize("folder", ["/proc/run", "a_file/run"])
+def test_a_folder_that_cannot_be_written_is_one_line(folder, tmp_path):
+    (tmp_path / "a_file").write_text("")
+    with pytest.raises(UserError, match="cannot write to run_dir"), locked(tmp_path / folder):
+        raise AssertionError
+
+
+def test_weights_obey_the_umask(run, tmp_path):
+    (tmp_path / "plain").touch()
+    weights = run / "checkpoint" / "model.safetensors"
+    assert weights.stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -1,0 +1,164 @@
+"""Going on with an earlier training: only with the same run, from a whole state, and one process at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from vfplan.data.mixture import Mixture
+from vfplan.errors import UserError
+from vfplan.rundir import package_versions, write_json
+
+if TYPE_CHECKING:
+    from vfplan.train import TrainConfig
+
+STATE = "state.pt"
+LOCK = ".lock"
+HOLDER = ".lock.json"
+
+DECIDES_WEIGHTS = ("learning", "init", "seed", "shares", "actions", "precision", "validation_episodes")
+"""Settings, beside the model and the data, with which the same command gives other weights."""
+
+DECIDES_DIGITS = ("threads", "device")
+"""Settings that change the order of sums, and with it the last digits of the weights."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other process from training in `folder`, which is made if it is not there.
+
+    The lock is the operating system's, so that it goes when its process does, however that ends.
+
+    Raises:
+        UserError: if another process holds it (which, where and since when), or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, blocking=False)
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"{folder} is in use by {_holder(folder)}; give another run_dir") from error
+    except OSError as error:
+        raise UserError(f"cannot write to run_dir {folder}: {error.strerror or error}") from error
+    try:
+        now = datetime.now().astimezone().isoformat(timespec="minutes")
+        write_json(folder / HOLDER, {"process": os.getpid(), "host": socket.gethostname(), "since": now})
+        yield
+    finally:
+        (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def earlier_state(config: TrainConfig, data: Mixture, device: torch.device) -> dict[str, Any] | None:
+    """Return the state of an earlier run of this configuration in the run folder, None where there is none.
+
+    Raises:
+        UserError: if the run there differs in what decides about weights, or its files are damaged.
+    """
+    folder = Path(config.run_dir)
+    if not (folder / STATE).is_file():
+        return None
+    earlier = _mapping(folder / "config.json")
+    _require_same_settings(folder, earlier, config)
+    if not config.allow_mismatch:
+        _require_same_data(folder, earlier, config, data)
+    return _whole_state(folder / STATE, device)
+
+
+def other_digits(config: TrainConfig) -> list[str]:
+    """Return a line, if any, that says why a resumed run may differ in the last digits from one in one piece."""
+    folder = Path(config.run_dir)
+    earlier = _mapping(folder / "config.json")
+    before = {name: earlier[name] for name in DECIDES_DIGITS if name in earlier}
+    now = {name: getattr(config, name) for name in before}
+    if (folder / "provenance.json").is_file():
+        written = _mapping(folder / "provenance.json")
+        before |= {"python": written.get("python"), "torch": dict(written.get("versions") or {}).get("torch")}
+        now |= {"python": sys.version.split()[0], "torch": package_versions(("torch",)).get("torch")}
+    others = [f"{name} {before[name]}, now {now[name]}" for name in before if before[name] != now[name]]
+    return [f"{folder} goes on otherwise than it began: {'; '.join(others)}"] if others else []
+
+
+def _require_same_settings(folder: Path, earlier: Mapping[str, Any], config: TrainConfig) -> None:
+    now = json.loads(json.dumps(asdict(config)))
+    for part in ("model",) if config.allow_mismatch else ("model", *DECIDES_WEIGHTS):
+        if part in earlier and earlier[part] != now[part]:
+            hint = "" if part == "model" else ", or allow_mismatch=true"
+            raise UserError(
+                f"{folder} holds a run with {part}={earlier[part]}, not {now[part]}; give another run_dir{hint}"
+            )
+
+
+def _require_same_data(folder: Path, earlier: Mapping[str, Any], config: TrainConfig, data: Mixture) -> None:
+    """Compare what the stores hold, not where they lie; only a run without a checkpoint is known by its paths."""
+    before, now = _trained_on(folder), [store.digest for store in data.stores]
+    if before is None:
+        paths = json.loads(json.dumps(config.data))
+        if earlier.get("data") != paths:
+            raise UserError(f"{folder} holds a run with data={earlier.get('data')}, not {paths}; give another run_dir")
+    elif before != now:
+        raise UserError(
+            f"{folder} was trained on data {_short(before)} ({earlier.get('data')}), this is {_short(now)} "
+            f"({', '.join(config.stores)}); give another run_dir, or allow_mismatch=true"
+        )
+
+
+def _trained_on(folder: Path) -> list[str] | None:
+    """The digests of the stores that the checkpoint in `folder` names; None without one."""
+    try:
+        training = json.loads((folder / "checkpoint" / "config.json").read_text())["training"]
+        return [str(store["digest"]) for store in training["stores"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _whole_state(path: Path, device: torch.device) -> dict[str, Any]:
+    """Load a state whose every part has its checksum; a flipped bit must not train on."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"bad checksum of {damaged}")
+        return dict(torch.load(path, map_location=device, weights_only=True))
+    except Exception as error:  # what torch raises for broken files is no closed set
+        raise UserError(
+            f"damaged training state {path}; give another run_dir, or go on from the weights with "
+            f"init={path.parent / 'checkpoint'}"
+        ) from error
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of the run folder."""
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path.parent} holds a run without {path.name}; give another run_dir") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"damaged {path}: no JSON; give another run_dir") from error
+    if not isinstance(value, dict):
+        raise UserError(f"damaged {path}: expected a JSON object, found {type(value).__name__}; give another run_dir")
+    return value
+
+
+def _holder(folder: Path) -> str:
+    """Who holds the lock of `folder`, as far as it says."""
+    try:
+        holder = json.loads((folder / HOLDER).read_text())
+        return f"process {holder['process']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _short(digests: list[str]) -> str:
+    return ", ".join(digest[:6] for digest in digests)
