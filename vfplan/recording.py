@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import time
 from dataclasses import asdict
@@ -95,12 +96,16 @@ class Recorder:
                 self.curves.add_scalar(key, value, step)
 
 
+def require_tensorboard() -> None:
+    """Raise UserError where TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UserError("tensorboard=true needs the extra: pip install 'vfplan[tensorboard]'")
+
+
 def _tensorboard(run: RunDir) -> Any:
-    """A writer of curves into the run's folder. Raises UserError where TensorBoard is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UserError("tensorboard=true needs the extra: pip install 'vfplan[tensorboard]'") from error
+    """A writer of curves into the run's folder."""
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(str(run.file("tensorboard")))
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 STATE = "state.pt"
 LOCK = ".lock"
 HOLDER = ".lock.json"
+REMEDY = "give another run_dir, or allow_mismatch=true"
 
 DECIDES_WEIGHTS = ("learning", "init", "seed", "shares", "actions", "precision", "validation_episodes")
 """Settings, beside the model and the data, with which the same command gives other weights."""
@@ -77,8 +78,8 @@ def earlier_state(config: TrainConfig, data: Mixture, device: torch.device) -> d
     return _whole_state(folder / STATE, device)
 
 
-def other_digits(config: TrainConfig) -> list[str]:
-    """Return a line, if any, that says why a resumed run may differ in the last digits from one in one piece."""
+def other_digits(config: TrainConfig) -> str:
+    """Return why a resumed run may differ in the last digits from one in one piece; empty where it does not."""
     folder = Path(config.run_dir)
     earlier = _mapping(folder / "config.json")
     before = {name: earlier[name] for name in DECIDES_DIGITS if name in earlier}
@@ -88,17 +89,15 @@ def other_digits(config: TrainConfig) -> list[str]:
         before |= {"python": written.get("python"), "torch": dict(written.get("versions") or {}).get("torch")}
         now |= {"python": sys.version.split()[0], "torch": package_versions(("torch",)).get("torch")}
     others = [f"{name} {before[name]}, now {now[name]}" for name in before if before[name] != now[name]]
-    return [f"{folder} goes on otherwise than it began: {'; '.join(others)}"] if others else []
+    return f"{folder} goes on otherwise than it began: {'; '.join(others)}" if others else ""
 
 
 def _require_same_settings(folder: Path, earlier: Mapping[str, Any], config: TrainConfig) -> None:
     now = json.loads(json.dumps(asdict(config)))
     for part in ("model",) if config.allow_mismatch else ("model", *DECIDES_WEIGHTS):
         if part in earlier and earlier[part] != now[part]:
-            hint = "" if part == "model" else ", or allow_mismatch=true"
-            raise UserError(
-                f"{folder} holds a run with {part}={earlier[part]}, not {now[part]}; give another run_dir{hint}"
-            )
+            remedy = "give another run_dir" if part == "model" else REMEDY
+            raise UserError(f"{folder} holds a run with {part}={earlier[part]}, not {now[part]}; {remedy}")
 
 
 def _require_same_data(folder: Path, earlier: Mapping[str, Any], config: TrainConfig, data: Mixture) -> None:
@@ -107,11 +106,11 @@ def _require_same_data(folder: Path, earlier: Mapping[str, Any], config: TrainCo
     if before is None:
         paths = json.loads(json.dumps(config.data))
         if earlier.get("data") != paths:
-            raise UserError(f"{folder} holds a run with data={earlier.get('data')}, not {paths}; give another run_dir")
+            raise UserError(f"{folder} holds a run with data={earlier.get('data')}, not {paths}; {REMEDY}")
     elif before != now:
         raise UserError(
             f"{folder} was trained on data {_short(before)} ({earlier.get('data')}), this is {_short(now)} "
-            f"({', '.join(config.stores)}); give another run_dir, or allow_mismatch=true"
+            f"({', '.join(config.stores)}); {REMEDY}"
         )
 
 
@@ -132,9 +131,10 @@ def _whole_state(path: Path, device: torch.device) -> dict[str, Any]:
                 raise zipfile.BadZipFile(f"bad checksum of {damaged}")
         return dict(torch.load(path, map_location=device, weights_only=True))
     except Exception as error:  # what torch raises for broken files is no closed set
+        # With the cause, for a device without memory for the state ends here too.
         raise UserError(
-            f"damaged training state {path}; give another run_dir, or go on from the weights with "
-            f"init={path.parent / 'checkpoint'}"
+            f"cannot load training state {path} ({type(error).__name__}: {error}); give another run_dir, or go on from "
+            f"the weights with init={path.parent / 'checkpoint'}"
         ) from error
 
 

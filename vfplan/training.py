@@ -26,7 +26,7 @@ from vfplan.models.build import build_model
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
-from vfplan.recording import Recorder
+from vfplan.recording import Recorder, require_tensorboard
 from vfplan.resuming import earlier_state, locked, other_digits
 from vfplan.rundir import RunDir
 from vfplan.validation import Validator
@@ -39,6 +39,8 @@ def run(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
     device = local_device(resolve_device(config.device))
     set_threads(config.threads)
+    if config.tensorboard:
+        require_tensorboard()
     data = Mixture.open(config.stores, config.shares, config.validation_episodes)
     config = replace(config, model=_fit_to(data.first, config.model, config.actions))
     with processes(device) as group:
@@ -140,7 +142,7 @@ def _resume(learner: Learner, config: TrainConfig, data: Mixture) -> None:
         return
     learner.load_state_dict(state)
     if learner.processes.is_first:
-        for warning in other_digits(config):
+        if warning := other_digits(config):
             print(f"warning: {warning}", file=sys.stderr)
         print(f"resuming {config.run_dir} at step {learner.steps_done}", flush=True)
 

@@ -97,7 +97,7 @@ def _flipped(data):
 def test_a_damaged_state_is_one_line(again, begun, damage, capsys):
     damaged = damage((begun / "state.pt").read_bytes())
     (begun / "state.pt").write_bytes(damaged)
-    assert f"damaged training state {begun / 'state.pt'}" in refused(capsys, train, again)
+    assert f"cannot load training state {begun / 'state.pt'}" in refused(capsys, train, again)
     assert (begun / "state.pt").read_bytes() == damaged
 
 
@@ -124,6 +124,13 @@ def test_a_folder_that_cannot_be_written_is_one_line(folder, tmp_path):
     (tmp_path / "a_file").write_text("")
     with pytest.raises(UserError, match="cannot write to run_dir"), locked(tmp_path / folder):
         raise AssertionError
+
+
+def test_a_missing_extra_is_said_before_anything_is_written(store, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    given = [f"data={store}", f"run_dir={tmp_path / 'new'}", "tensorboard=true", *TINY]
+    assert "tensorboard=true needs the extra" in refused(capsys, train, given)
+    assert not (tmp_path / "new").exists()
 
 
 def test_weights_obey_the_umask(run, tmp_path):
