@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs import scene
-from envs.policies import Rng
 from envs.push import PushEnv
 from envs.ray import place_object
 
@@ -33,17 +32,19 @@ class Goal:
         return bool(np.hypot(*(object_xy[self.target] - self.xy)) <= within)
 
 
-def draw(shell: PushEnv, state: NDArray[np.float64], rng: Rng) -> Goal:
+def draw(shell: PushEnv, state: NDArray[np.float64], rng: np.random.Generator) -> Goal:
     """Draw a goal for a state (S,); `shell` is an environment to draw the picture in, whose own state is lost."""
     shell.set_state(state)
     centres = shell.object_xy
     target = int(rng.integers(len(centres)))
-    xy = _place(shell.config, centres, target, rng)
+    xy = place(shell.config, centres, target, rng)
     shell.set_state(place_object(shell.config, state, target, xy))
     return Goal(shell.render(hand_visible=False), target, xy)
 
 
-def _place(config: scene.PushConfig, centres: NDArray[np.float64], target: int, rng: Rng) -> NDArray[np.float64]:
+def place(
+    config: scene.PushConfig, centres: NDArray[np.float64], target: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Draw a place in the bin, as far from where the target is as asked and apart from the others (O, 2)."""
     limit = scene.BIN_HALF - config.object_radius - 0.02
     places = rng.uniform(-limit, limit, (DRAWS, 2))

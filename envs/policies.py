@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.push import PushEnv
+from envs.script import REACHED, Action, Scripted
 
-Action = NDArray[np.float32]
 Rng = np.random.Generator
 
-REACHED = 0.02  # m, a waypoint this near counts as visited
 
 NEAR_WALL = 0.11  # m from the middle of the bin
 # How often a waypoint that would jam an object against a wall is drawn again. Otherwise 73 % of the episodes end with
@@ -221,6 +220,7 @@ POLICIES: dict[str, Callable[[], Policy]] = {
     "mixed": Mixed,
     "waypoints": Waypoints,
     "noise": Noise,
+    "scripted": Scripted,
     "bair": Bair,
     "smooth": Smooth,
 }

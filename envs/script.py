@@ -1,14 +1,18 @@
-"""A scripted push: go behind an object and push it towards a point. It makes goals that are known to be reachable."""
+"""A scripted push: go behind an object and push it towards a point.
+
+It makes goals that are known to be reachable, and data that show objects being pushed a long way.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from envs import scene
-from envs.policies import REACHED, Action
+from envs import goals, scene
 from envs.push import PushEnv
 
+Action = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
+REACHED = 0.02  # m, a point this near counts as visited
 CLEARANCE = 0.015  # m between hand and object while going around it
 
 
@@ -61,3 +65,29 @@ class ScriptedPush:
         step = (point - self.env.hand_xyz[:2]) / self.env.config.action_scale
         step = step / max(1.0, float(np.abs(step).max()))
         return np.array([*step, lift, 1.0], dtype=np.float32)
+
+
+class Scripted:
+    """Pushes objects to random places in the bin, 8 to 20 cm away, with noise on every action.
+
+    Its episodes show what a planner does and random ones rarely: one object pushed a long way, and left at its place.
+    """
+
+    name = "scripted"
+
+    def __init__(self, noise: float = 0.25, new_goal: float = 0.03) -> None:
+        self.noise, self.new_goal = noise, new_goal
+        self._push: ScriptedPush | None = None
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Forget the current goal."""
+        self._push = None
+
+    def __call__(self, env: PushEnv, rng: np.random.Generator) -> Action:
+        """Return the next action of the push, which is towards another place once it ends, and now and then before."""
+        if self._push is None or self._push.done or rng.random() < self.new_goal:
+            target = int(rng.integers(env.num_objects))
+            self._push = ScriptedPush(env, target, goals.place(env.config, env.object_xy, target, rng))
+        action = self._push()
+        action[:2] += rng.normal(0.0, self.noise, 2)
+        return np.clip(action, -1.0, 1.0)

@@ -29,6 +29,6 @@ def test_in_a_crowd_the_roomiest_place_will_do():
     env, shell = envs.make("push_clutter", image_size=16), envs.make("push_clutter", image_size=16)
     env.reset(seed=0)
     grid = np.array([[x, y] for x in (-0.1, 0.1) for y in (-0.1, 0.1)])
-    places = goals._place(env.config, np.concatenate([grid, [[0.0, 0.0]]]), 4, np.random.default_rng(0))
+    places = goals.place(env.config, np.concatenate([grid, [[0.0, 0.0]]]), 4, np.random.default_rng(0))
     assert np.abs(places).max() < scene.BIN_HALF
     shell.close()

@@ -59,3 +59,12 @@ def test_held_components_stay_at_their_values_and_the_others_are_the_policys():
     np.testing.assert_array_equal(held["actions"][:, :2], free["actions"][:, :2])
     assert (held["actions"][:, 2] == -1).all() and (held["actions"][:, 3] == 1).all()
     assert held["policy"] == "noise" and (free["actions"][:, 2] == 1).any()
+
+
+def test_scripted_pushes_go_farther_than_waypoints():
+    """Mean largest displacement (m) of the box over 20 episodes."""
+    scripted, waypoints = (
+        np.mean([np.abs(e["object_xy"] - e["object_xy"][:1]).max() for e in episodes("push", policy, range(20))])
+        for policy in ("scripted", "waypoints")
+    )
+    assert scripted > 1.3 * waypoints
