@@ -86,6 +86,14 @@ def test_training_can_start_from_a_checkpoint(store, run, tmp_path):
         torch.testing.assert_close(after[name], value)
 
 
+def test_training_can_start_from_a_shorter_memory(store, run, tmp_path):
+    begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}", "model.past_frames=5"]
+    learning = [setting for setting in TINY if not setting.startswith("model.")]
+    train([*begun, *learning, "learning.steps=1"])
+    short, long = (load_checkpoint(folder / "checkpoint").model.past_frames for folder in (run, tmp_path / "run"))
+    assert short < long == 5
+
+
 def test_training_on_two_stores_names_them_and_evaluation_holds_out_of_both(store, second_store, tmp_path, capsys):
     given = [f"data=[{store},{second_store}]", "shares=[0.25,0.75]", f"run_dir={tmp_path / 'run'}", *TINY]
     train([*given, "learning.steps=1"])

@@ -1,0 +1,75 @@
+"""A longer memory for a trained model: it goes on from what it knows instead of learning to move things again.
+
+As Net2Net grows networks (Chen, Goodfellow and Shlens, 2016, arXiv:1511.05641), so that a scene in which hardly
+anything moves can begin with what another one taught.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from vfplan.models.architecture import PriorConfig, VideoFlowConfig
+from vfplan.models.build import build_model
+from vfplan.models.prior import LevelPrior
+from vfplan.models.videoflow import Architecture, VideoFlow
+
+
+def differs_by_memory(config: Architecture, wanted: Architecture) -> bool:
+    """Return whether `wanted` is `config` with as many remembered frames or more, in every level."""
+    if not isinstance(config, VideoFlowConfig) or not isinstance(wanted, VideoFlowConfig):
+        return False
+    longer = all(new >= old for old, new in zip(_frames_seen(config), _frames_seen(wanted), strict=False))
+    return longer and _without_memory(config) == _without_memory(wanted)
+
+
+def lengthen_memory(model: VideoFlow, wanted: Architecture) -> VideoFlow:
+    """Return the model of `wanted`, with the weights of a `model` from which it differs by memory alone.
+
+    Where the older frames show what the oldest of before shows, both foretell the same: networks do not look at older
+    frames yet, and what moves is taken from them and from the oldest in equal parts.
+    """
+    longer, weights = build_model(wanted).to(next(model.parameters())), model.state_dict()
+    for level, (old, new) in enumerate(zip(model.priors, longer.priors, strict=True)):
+        assert isinstance(old, LevelPrior) and isinstance(new, LevelPrior)
+        if new.past_frames > old.past_frames:
+            weights |= {f"priors.{level}.{name}": value for name, value in _lengthened(old, new.past_frames).items()}
+    longer.load_state_dict(weights)
+    return longer
+
+
+def _lengthened(prior: LevelPrior, frames: int) -> dict[str, Tensor]:
+    """The weights of `prior` that see or blend remembered frames, for so many of them."""
+    state, extra = prior.state_dict(), frames - prior.past_frames
+    stem, split = state["net.stem.weight"], prior.past_frames * prior.latent_shape[0]
+    past, coarse = stem[:, :split], stem[:, split:]
+    parts = [_zeros_before(past, extra * prior.latent_shape[0]), coarse]
+    if coarse.shape[1]:
+        parts[1] = _zeros_before(coarse, extra * coarse.shape[1] // (prior.past_frames + 1))
+    changed = {"net.stem.weight": torch.cat(parts, dim=1)}
+    if prior.action_dim:
+        first = "embed_actions.0.weight"
+        changed[first] = _zeros_before(state[first], extra * prior.action_dim)
+    if prior.sources:
+        places = prior.sources // prior.past_frames
+        for name, shared in (("net.head.weight", 0.0), ("net.head.bias", math.log(extra + 1))):
+            oldest = state[name][:places] - shared
+            changed[name] = torch.cat([oldest] * (extra + 1) + [state[name][places:]])
+    return changed
+
+
+def _zeros_before(weight: Tensor, channels: int) -> Tensor:
+    """The weight (out, in, ...) for so many more inputs, before the others, that change nothing."""
+    return torch.cat([weight.new_zeros(weight.shape[0], channels, *weight.shape[2:]), weight], dim=1)
+
+
+def _frames_seen(config: VideoFlowConfig) -> list[int]:
+    return [prior.past_frames or config.past_frames for prior in config.priors]
+
+
+def _without_memory(config: VideoFlowConfig) -> VideoFlowConfig:
+    priors: tuple[PriorConfig, ...] = tuple(replace(prior, past_frames=0) for prior in config.priors)
+    return replace(config, past_frames=1, priors=priors)
