@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from vfplan.checks import require_at_least
 from vfplan.config import command
 from vfplan.errors import UserError
-
-if TYPE_CHECKING:
-    from vfplan.models.videoflow import Architecture
-    from vfplan.recipe import LearningConfig
+from vfplan.training.settings import TrainConfig
 
 HELP = """
 Fit an action-conditioned VideoFlow to stores of episodes. Give run_dir to be able to resume: the same command goes on.
@@ -28,50 +24,9 @@ examples:
 """
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Configuration of `vfplan.train`; the comments in `configs/training/train.yaml` say what each key is."""
-
-    data: str | tuple[str, ...]
-    model: Architecture
-    learning: LearningConfig
-    shares: tuple[float, ...] | None = None
-    init: str = ""
-    actions: Literal["all", "none"] = "all"
-    validation_episodes: int = 256
-    validate_every: int = 1000
-    log_every: int = 100
-    save_every: int = 1000
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    weights: Literal["float32", "bfloat16"] = "float32"
-    tensorboard: bool = False
-    threads: int = 0
-    device: str = "auto"
-    seed: int = 0
-    run_dir: str = ""
-    allow_mismatch: bool = False
-
-    def __post_init__(self) -> None:
-        require_at_least(self, validation_episodes=1, validate_every=1, log_every=1, save_every=1, threads=0)
-        count, shares = len(self.stores), self.shares
-        if count < 1:
-            raise ValueError("data must name at least one store")
-        if shares is None:
-            return
-        if len(shares) != count:
-            raise ValueError(f"shares must be as many numbers as data has stores, {count}; got {list(shares)}")
-        if not (all(share > 0 for share in shares) and abs(sum(shares) - 1) <= 1e-6):
-            raise ValueError(f"shares must be positive numbers that sum to one; got {list(shares)}")
-
-    @property
-    def stores(self) -> tuple[str, ...]:
-        """The folders in `data`."""
-        return (self.data,) if isinstance(self.data, str) else self.data
-
-
 def train(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
-    from vfplan.training import run
+    from vfplan.training.run import run
 
     run(_with_architecture_of_init(config) if config.init else config)
 
@@ -95,7 +50,7 @@ def _models() -> dict[str, Any]:
 
 
 def _learning() -> dict[str, Any]:
-    from vfplan.recipe import LearningConfig
+    from vfplan.training.recipe import LearningConfig
 
     return dict.fromkeys(_models(), LearningConfig)
 

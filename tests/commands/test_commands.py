@@ -51,11 +51,11 @@ def test_training_leaves_metrics_a_picture_a_state_and_a_checkpoint(run):
 
 
 def test_the_same_command_goes_on_where_training_stopped(store, run, tmp_path, monkeypatch):
-    import vfplan.training
+    import vfplan.training.run
 
     stops = iter([False, False, True])
     with monkeypatch.context() as patch:
-        patch.setattr(vfplan.training, "_stop_on_signal", lambda: _Stop(stops))
+        patch.setattr(vfplan.training.run, "_stop_on_signal", lambda: _Stop(stops))
         with pytest.raises(SystemExit) as caught:
             train([f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY])
     assert caught.value.code == 143

@@ -14,10 +14,10 @@ from tests.commands.tiny import TINY
 from tests.refusal import refused
 from vfplan.errors import UserError
 from vfplan.models.checkpoint import load_checkpoint
-from vfplan.resuming import locked
 from vfplan.train import main as train
+from vfplan.training.resuming import locked
 
-HOLD = "import sys; from pathlib import Path; from vfplan.resuming import locked\n"
+HOLD = "import sys; from pathlib import Path; from vfplan.training.resuming import locked\n"
 HOLD += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
 
 

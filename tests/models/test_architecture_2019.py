@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from vfplan.flows import ActNorm
-from vfplan.learning import Learner
 from vfplan.models.architecture_2019 import VideoFlow2019Config, assemble
 from vfplan.models.base import Context
 from vfplan.pixels import LOG_LEVELS
-from vfplan.recipe import LearningConfig
 from vfplan.train import main as train
+from vfplan.training.learner import Learner
+from vfplan.training.recipe import LearningConfig
 
 SMALL = VideoFlow2019Config(
     image_size=8, action_dim=2, past_frames=2, num_levels=2, flow_steps=2, coupling_width=6,

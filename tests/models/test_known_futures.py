@@ -9,11 +9,11 @@ import math
 import pytest
 import torch
 
-from vfplan.learning import Learner
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
-from vfplan.recipe import LearningConfig
 from vfplan.statistics import chi_square_p_value
+from vfplan.training.learner import Learner
+from vfplan.training.recipe import LearningConfig
 
 COLOURS = torch.tensor(
     [[255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 191, 191], [191, 0, 191], [191, 191, 0]], dtype=torch.uint8

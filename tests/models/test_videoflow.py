@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vfplan.learning import Learner
 from vfplan.likelihood import bits_per_dim
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
@@ -14,7 +13,8 @@ from vfplan.models.distributions import LatentNoise
 from vfplan.models.precision import in_float32
 from vfplan.models.prior import LOG_STD_RANGE
 from vfplan.pixels import LOG_LEVELS, dequantise
-from vfplan.recipe import LearningConfig
+from vfplan.training.learner import Learner
+from vfplan.training.recipe import LearningConfig
 
 SIZE, PAST, ACTION = 8, 2, 3
 CONFIG = VideoFlowConfig(

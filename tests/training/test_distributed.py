@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from vfplan.distributed import Processes, local_device
+from vfplan.training.distributed import Processes, local_device
 
 TINY = [
     "model.past_frames=1", "model.flow_width=4", "model.condition_dim=4", "model.dequantisation_width=4",
@@ -21,7 +21,7 @@ TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
 
 
 def attempt(*arguments, cwd):
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
     return subprocess.run([sys.executable, "-m", *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
 

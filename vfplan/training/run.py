@@ -18,22 +18,22 @@ from tqdm import tqdm
 from vfplan.data.mixture import MixedSampler, Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
-from vfplan.distributed import Processes, local_device, processes
 from vfplan.errors import UserError
-from vfplan.learning import Learner
 from vfplan.models.base import Context
 from vfplan.models.build import build_model
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.memory import differs_by_memory, lengthen_memory
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
-from vfplan.recording import Recorder, require_tensorboard
-from vfplan.resuming import earlier_state, locked, other_digits
 from vfplan.rundir import RunDir
-from vfplan.validation import Validator
+from vfplan.training.distributed import Processes, local_device, processes
+from vfplan.training.learner import Learner
+from vfplan.training.recorder import Recorder, require_tensorboard
+from vfplan.training.resuming import earlier_state, locked, other_digits
+from vfplan.training.validator import Validator
 
 if TYPE_CHECKING:
-    from vfplan.train import TrainConfig
+    from vfplan.training.settings import TrainConfig
 
 
 def run(config: TrainConfig) -> None:

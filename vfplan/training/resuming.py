@@ -22,7 +22,7 @@ from vfplan.errors import UserError
 from vfplan.rundir import package_versions, write_json
 
 if TYPE_CHECKING:
-    from vfplan.train import TrainConfig
+    from vfplan.training.settings import TrainConfig
 
 STATE = "state.pt"
 LOCK = ".lock"

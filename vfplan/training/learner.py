@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from vfplan.distributed import ALONE, Processes
 from vfplan.models.base import Context
 from vfplan.models.distributions import LatentDistribution
 from vfplan.models.latents import VideoFlowState
 from vfplan.models.videoflow import VideoFlow
-from vfplan.recipe import LearningConfig
+from vfplan.training.distributed import ALONE, Processes
+from vfplan.training.recipe import LearningConfig
 
 
 def negative_log_likelihood(

@@ -14,14 +14,14 @@ from tqdm import tqdm
 from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
-from vfplan.learning import Learner
 from vfplan.models.checkpoint import save_checkpoint
-from vfplan.resuming import STATE
 from vfplan.rundir import RunDir, provenance
-from vfplan.validation import Validator
+from vfplan.training.learner import Learner
+from vfplan.training.resuming import STATE
+from vfplan.training.validator import Validator
 
 if TYPE_CHECKING:
-    from vfplan.train import TrainConfig
+    from vfplan.training.settings import TrainConfig
 
 
 class Recorder:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from vfplan.learning import Learner, corrupt, negative_log_likelihood
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
 from vfplan.models.distributions import CopyOrChange, Faithful, Gaussian, Mixture
-from vfplan.recipe import LearningConfig
+from vfplan.training.learner import Learner, corrupt, negative_log_likelihood
+from vfplan.training.recipe import LearningConfig
 
 MODEL = VideoFlowConfig(
     image_size=8, action_dim=2, past_frames=2, flow_width=4, condition_dim=4,
