@@ -210,7 +210,7 @@ def run_episodes(
     while len(actions) < config.steps:
         problem = _renewed(problem, renew(problem.goal_images), controller)
         context = _context(frames, actions, problem, controller)
-        goal = _goal(observations, problem, controller)
+        goal = _goal(frames, observations, problem, controller)
         started = time.perf_counter()
         plan = controller.plan(context, goal)
         chosen = plan.actions[:, : min(config.replan_every, config.steps - len(actions))]
@@ -233,7 +233,7 @@ def run_episodes(
             if config.on_surprise == "stop":
                 stopped |= alarms
             elif config.on_surprise == "replan" and alarms.any():
-                now = _context(frames, actions, problem, controller), _goal(observations, problem, controller)
+                now = _context(frames, actions, problem, controller), _goal(frames, observations, problem, controller)
                 executed[alarms, done:] = controller.plan_anew(*now, alarms, executed.shape[1] - done)
     return Trajectory(
         frames=np.stack(frames, axis=1),
@@ -274,13 +274,15 @@ def _context(
     return Context(images, torch.from_numpy(taken).to(device), states)
 
 
-def _goal(observations: Sequence[dict[str, Any]], problem: Problem, controller: Controller) -> Goal:
-    """The goal at full size, the newest frame, and where the hand is seen now."""
+def _goal(
+    frames: list[NDArray[np.uint8]], observations: Sequence[dict[str, Any]], problem: Problem, controller: Controller
+) -> Goal:
+    """The goal at full size, the frames seen so far, and where the hand is now."""
     device = controller.rng.device
     images = unit_from_frames(torch.from_numpy(problem.goal_images).permute(0, 3, 1, 2).to(device))
-    current = unit_from_frames(torch.from_numpy(_images(observations)).permute(0, 3, 1, 2).to(device))
+    seen = unit_from_frames(torch.from_numpy(np.stack(frames, axis=1)).permute(0, 1, 4, 2, 3).to(device))
     body = problem.proprioception
     if body is None or "hand" not in observations[0]:
-        return Goal(images, current=current)
+        return Goal(images, seen=seen)
     hand = body.locate(np.stack([observation["hand"][:2] for observation in observations]))
-    return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device), current)
+    return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device), seen)

@@ -24,7 +24,7 @@ def image(object_at=None, hand_at=None, size=SIZE):
 def goal_of(target, hand=(0.5, 0.5), current=None):
     """The goal (1 problem) with the hand at `hand`, in fractions of the image, and the newest frame."""
     newest = image((12, 12)) if current is None else current
-    return Goal(target[None], torch.tensor([hand]), HAND_MOTION, newest[None], Rows(torch.zeros(1, 1)))
+    return Goal(target[None], torch.tensor([hand]), HAND_MOTION, newest[None, None], Rows(torch.zeros(1, 1)))
 
 
 def cost_of(cost, frame, goal):

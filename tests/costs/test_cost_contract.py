@@ -57,8 +57,9 @@ def scene(problems=2, candidates=3, steps=4, seed=0):
     rng = torch.Generator().manual_seed(seed)
     frames = torch.rand(problems, candidates, steps, 3, SIZE, SIZE, generator=rng)
     actions = torch.rand(problems, candidates, steps, 4, generator=rng) * 2 - 1
-    goal, current = torch.rand(2, problems, 3, SIZE, SIZE, generator=rng)
-    return frames, actions, Goal(goal, torch.rand(problems, 2, generator=rng), HAND_MOTION, current, memory(problems))
+    goal = torch.rand(problems, 3, SIZE, SIZE, generator=rng)
+    seen = torch.rand(problems, 2, 3, SIZE, SIZE, generator=rng)
+    return frames, actions, Goal(goal, torch.rand(problems, 2, generator=rng), HAND_MOTION, seen, memory(problems))
 
 
 def memory(problems):
@@ -84,7 +85,7 @@ def test_costs_and_their_slopes_are_finite(name, shown):
     elif shown == "the goal":
         frames = goal.images[:, None, None].expand_as(frames).clone()
     elif shown == "black goal":
-        goal = Goal(torch.zeros_like(goal.images), goal.hand, HAND_MOTION, torch.zeros_like(goal.images), goal.memory)
+        goal = Goal(torch.zeros_like(goal.images), goal.hand, HAND_MOTION, torch.zeros_like(goal.seen), goal.memory)
     frames.requires_grad_()
     actions.requires_grad_()
     costs = built(name)(frames, actions, goal)

@@ -1,5 +1,7 @@
 """Displacement: a distance in image widths, which neither hiding nor fading the object shortens."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -39,6 +41,15 @@ def test_what_comes_out_again_costs_what_it_did_until_then():
     frames = torch.stack([image((9, 2)), image(), image(), image((4, 2))])
     expected = (3 * seen[9] + seen[4]) / 4
     assert cost(frames[None, None], torch.zeros(1, 1, 4, 4), goal).item() == pytest.approx(expected)
+
+
+def test_what_is_hidden_now_is_where_it_was_last_seen():
+    goal = goal_of(image((2, 2)))
+    hidden, shown = (
+        replace(goal, seen=torch.stack(frames)[None]) for frames in ([image((9, 2)), image()], [image((9, 2))])
+    )
+    assert cost_of(COST, image(), hidden) == pytest.approx(cost_of(COST, image(), shown))
+    assert cost_of(COST, image(), hidden) == pytest.approx(7 / SIZE, rel=0.06)
 
 
 def test_what_was_never_seen_is_far_away():

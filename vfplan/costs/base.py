@@ -24,10 +24,15 @@ class Goal:
     """(E, 2) where the hand is now, from proprioception, in fractions of the image (column, row)."""
     hand_motion: Tensor | None = None
     """(2, 2) what one unit of action (dx, dy) adds to that position."""
-    current: Tensor | None = None
-    """(E, C, y, x) the newest frame, at the scale of the imagined frames or finer."""
+    seen: Tensor | None = None
+    """(E, S, C, y, x) the frames of the episode so far, newest last, at the scale of the imagined frames or finer."""
     memory: Any = None
     """The model's own summary of the past of E problems; costs only hand it on to a `LatentSpace`."""
+
+    @property
+    def current(self) -> Tensor | None:
+        """(E, C, y, x) the newest frame."""
+        return None if self.seen is None else self.seen[:, -1]
 
     def take(self, problems: Tensor | slice) -> Goal:
         """The goal of the chosen problems."""
@@ -35,7 +40,7 @@ class Goal:
             images=self.images[problems],
             hand=None if self.hand is None else self.hand[problems],
             hand_motion=self.hand_motion,
-            current=None if self.current is None else self.current[problems],
+            seen=None if self.seen is None else self.seen[problems],
             memory=None if self.memory is None else self.memory.take(problems),
         )
 

@@ -55,7 +55,8 @@ class Displacement:
     Masses are compared by their distribution over columns, rows and both diagonals, where optimal transport has a
     closed form (Rabin et al., "Wasserstein Barycenter and Its Application to Texture Mixing", 2011). Each is taken to
     be whole, so that neither an arm before an object nor a prediction that blurs it away makes anything cheaper. What
-    has all but vanished is taken to be where it was last: it may come out on the other side. Hues that are out of place
+    has all but vanished is taken to be where it was last seen, before the plan or in it: it may come out on the other
+    side. Hues that are out of place
     now weigh the most: one object of many is to be moved, and what the arm hides of the others is noise.
     """
 
@@ -92,16 +93,16 @@ class Displacement:
         return (seen.sum(dim=(-2, -1)) / (self.config.lost * _mass(target))).clamp_max(1.0)
 
     def _now(self, target: Tensor, goal: Goal) -> tuple[Tensor, Tensor]:
-        """How far (E, H) each hue is from its goal in the newest frame, and where (E, H, 2) it is."""
-        unknown = target.new_full(target.shape[:2], AWAY), target.new_full((*target.shape[:2], 2), 0.5)
-        if goal.current is None:
-            return unknown
-        seen = self._masses(functional.avg_pool2d(goal.current, goal.current.shape[-1] // target.shape[-1]))
-        share = self._seen_share(seen, target)
-        return (
-            torch.lerp(unknown[0], _travel(seen, target), share),
-            torch.lerp(unknown[1], _centre(seen), share.unsqueeze(-1)),
-        )
+        """How far (E, H) each hue is from its goal, and where (E, H, 2) it is, in the newest frame that shows it."""
+        far, middle = target.new_full(target.shape[:2], AWAY), target.new_full((*target.shape[:2], 2), 0.5)
+        if goal.seen is None:
+            return far, middle
+        size = goal.seen.shape[-1] // target.shape[-1]
+        seen = self._masses(functional.avg_pool3d(goal.seen, (1, size, size)))[:, None]
+        share = self._seen_share(seen, target[:, None, None])
+        away = _kept(_travel(seen, target[:, None, None]), share, far[:, None])
+        place = _kept(_centre(seen), share.unsqueeze(-1), middle[:, None])
+        return away[:, 0, -1], place[:, 0, -1]
 
 
 def _kept(values: Tensor, share: Tensor, before: Tensor) -> Tensor:
