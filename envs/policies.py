@@ -16,7 +16,6 @@ from envs.script import REACHED, Action, Scripted
 
 Rng = np.random.Generator
 
-
 NEAR_WALL = 0.11  # m from the middle of the bin
 # How often a waypoint that would jam an object against a wall is drawn again. Otherwise 73 % of the episodes end with
 # the object at a wall, and hardly any shows it being pushed away from one.

@@ -18,8 +18,8 @@ from vfplan.models.prior import LevelPrior
 from vfplan.models.videoflow import Architecture, VideoFlow
 
 
-def differs_by_memory(config: Architecture, wanted: Architecture) -> bool:
-    """Return whether `wanted` is `config` with as many remembered frames or more, in every level."""
+def differs_at_most_by_memory(config: Architecture, wanted: Architecture) -> bool:
+    """Return whether `wanted` is `config`, with as many remembered frames or more in every level."""
     if not isinstance(config, VideoFlowConfig) or not isinstance(wanted, VideoFlowConfig):
         return False
     longer = all(new >= old for old, new in zip(_frames_seen(config), _frames_seen(wanted), strict=False))

@@ -22,7 +22,7 @@ from vfplan.errors import UserError
 from vfplan.models.base import Context
 from vfplan.models.build import build_model
 from vfplan.models.checkpoint import load_checkpoint
-from vfplan.models.memory import differs_by_memory, lengthen_memory
+from vfplan.models.memory import differs_at_most_by_memory, lengthen_memory
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
 from vfplan.rundir import RunDir
@@ -84,7 +84,7 @@ def _model(config: TrainConfig, data: Mixture, device: torch.device) -> VideoFlo
         _initialise(model, data, config)
         return model
     model = load_checkpoint(Path(config.init), device).model
-    if differs_by_memory(model.config, config.model):
+    if differs_at_most_by_memory(model.config, config.model):
         return lengthen_memory(model, config.model).train()
     for key, wanted in asdict(config.model).items():
         if (found := asdict(model.config).get(key)) != wanted:
