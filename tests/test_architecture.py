@@ -37,7 +37,7 @@ RULES = [
     ("planners", {"envs", "vfplan", "configs", "mujoco", "gymnasium", "hydra", "omegaconf"}, set()),
     ("vfplan.data", {"envs", "planners", "mujoco", "gymnasium", "vfplan.models", "vfplan.flows"}, set()),
     ("vfplan.flows", {"envs", "planners", "mujoco", "gymnasium", "configs"}, set()),
-    ("vfplan.models", {"planners", "vfplan.data", "vfplan.config"}, set()),
+    ("vfplan.models", {"planners", "vfplan.data", "vfplan.cli.config"}, set()),
     ("vfplan.models", {"envs", "mujoco", "gymnasium"}, {"vfplan.models.oracle"}),
     ("vfplan.costs", {"envs", "planners", "vfplan.models"}, set()),
     ("vfplan.training.learner", {"envs", "planners"}, set()),
@@ -59,11 +59,11 @@ RULES = [
     ("vfplan.surprise", {"envs", "planners", "vfplan.control"}, set()),
     ("vfplan.conformal", {"envs", "planners", "vfplan.control"}, set()),
     ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.rundir", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.collecting", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.output.folder", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.data.filling", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.positions", {"torch", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.predictor", {"envs", "planners", "vfplan.models", "vfplan.data"}, set()),
-    ("vfplan.workers", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.execution.workers", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
 ]
 
 
@@ -115,14 +115,14 @@ def test_only_commands_and_their_frame_see_hydra():
         for path in FILES
         if any(name.split(".")[0] in ("hydra", "omegaconf") for name in imports(path))
     }
-    assert seen <= {"vfplan.config", "vfplan.one_line"} | {f"vfplan.{command}" for command in COMMANDS}
+    assert seen <= {"vfplan.cli.config", "vfplan.cli.one_line"} | {f"vfplan.{command}" for command in COMMANDS}
 
 
 def test_only_commands_import_the_command_layer_and_nobody_a_command():
     for path in FILES:
         name = module_name(path)
-        if any(under(found, "vfplan.config") for found in imports(path)):
-            assert name in {f"vfplan.{command}" for command in COMMANDS}, f"{name} imports vfplan.config"
+        if any(under(found, "vfplan.cli.config") for found in imports(path)):
+            assert name in {f"vfplan.{command}" for command in COMMANDS}, f"{name} imports vfplan.cli.config"
         for command in COMMANDS - set(RUNNERS.get(name, "").split()):
             assert not any(under(found, f"vfplan.{command}") for found in imports(path)), f"{name} imports a command"
 
@@ -158,7 +158,7 @@ def test_nothing_is_unpickled_or_named_utils(path):
             assert ast.unparse(node.value) == "True"
 
 
-@pytest.mark.parametrize("package", ["envs", "vfplan", "vfplan.config", "vfplan.data.windows", "vfplan.data.known"])
+@pytest.mark.parametrize("package", ["envs", "vfplan", "vfplan.cli.config", "vfplan.data.windows", "vfplan.data.known"])
 def test_importing_needs_no_torch(package):
     program = f"import sys, {package}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import envs
-import vfplan.collecting
+import vfplan.data.filling
 from tests.refusal import refused
 from vfplan.collect import main
 from vfplan.data.store import EpisodeStore
@@ -183,7 +183,7 @@ def test_no_worker_writes_on_after_an_interrupt(tmp_path, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(vfplan.collecting, "write_manifest", interrupted)
+    monkeypatch.setattr(vfplan.data.filling, "write_manifest", interrupted)
     with pytest.raises(SystemExit) as exit_:
         run(tmp_path / "store", "episodes=40", "workers=1")
     assert exit_.value.code == 130

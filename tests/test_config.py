@@ -12,9 +12,9 @@ from typing import Literal
 
 import pytest
 
-import vfplan.config
+import vfplan.cli.config
 from tests.refusal import refused
-from vfplan.config import CONFIG_FOLDER, command
+from vfplan.cli.config import CONFIG_FOLDER, command
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.schema import from_mapping
@@ -74,7 +74,7 @@ def toy(tmp_path, monkeypatch, seen):
         path = tmp_path / "configs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text))
-    monkeypatch.setattr(vfplan.config, "CONFIG_FOLDER", tmp_path / "configs")
+    monkeypatch.setattr(vfplan.cli.config, "CONFIG_FOLDER", tmp_path / "configs")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -101,7 +101,7 @@ def test_a_group_chooses_the_dataclass_and_keeps_its_name_if_it_has_one(toy, see
 
 
 def test_a_registered_instance_supplies_the_values_that_its_file_leaves_out(toy, seen):
-    (vfplan.config.CONFIG_FOLDER / "planner" / "long.yaml").write_text("name: long")
+    (vfplan.cli.config.CONFIG_FOLDER / "planner" / "long.yaml").write_text("name: long")
     toy(["planner=long"])
     assert seen[0].planner == Shooting("long", 99)
 
@@ -188,7 +188,8 @@ def test_help_shows_sentence_groups_keys_values_and_comments(toy, seen, capsys):
 
 @pytest.mark.parametrize(("planner", "comment"), [("icem", "plans per iteration"), ("aim", "all at once")])
 def test_help_explains_a_key_as_the_chosen_option_does(toy, capsys, planner, comment):
-    (vfplan.config.CONFIG_FOLDER / "planner" / "aim.yaml").write_text("name: aim\nsamples: 3  # all at once\nbeta: 1.0")
+    aim = vfplan.cli.config.CONFIG_FOLDER / "planner" / "aim.yaml"
+    aim.write_text("name: aim\nsamples: 3  # all at once\nbeta: 1.0")
     dataclasses.replace(toy, sections={"planner": lambda: {"icem": Icem, "aim": Icem}})(
         [f"planner={planner}", "--help"]
     )

@@ -8,7 +8,7 @@ import pytest
 
 from vfplan.conformal import Calibration, conformal_threshold, read_calibration
 from vfplan.errors import UserError
-from vfplan.rundir import write_json
+from vfplan.output.folder import write_json
 from vfplan.surprise import SurpriseConfig
 
 TRIALS = 4_000

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
+from vfplan.cli.config import command
 from vfplan.collect import CollectConfig, environments
-from vfplan.config import command
-from vfplan.interrupts import ctrl_c_held_back
+from vfplan.execution.interrupts import ctrl_c_held_back
 
 INTERRUPT_ITSELF = "import os, signal; os.kill(os.getpid(), signal.SIGINT); print('alive')"
 

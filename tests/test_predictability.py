@@ -10,10 +10,10 @@ import pytest
 import envs
 from tests.refusal import refused
 from vfplan import predicting
+from vfplan.output.folder import RunDir
 from vfplan.positions import Positions, Source, collect, places
 from vfplan.predictability import main
 from vfplan.predictor import PAST, examples, fit
-from vfplan.rundir import RunDir
 from vfplan.statistics import Interval
 
 QUICK = ["episodes=24", "steps=20", "workers=1", "device=cpu", "env.length=8"]

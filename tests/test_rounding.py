@@ -1,6 +1,6 @@
 """Last digits do not count, all others do."""
 
-from vfplan.rounding import six_digits
+from vfplan.data.rounding import six_digits
 
 
 def test_last_digits_do_not_count():

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from vfplan.rundir import RunDir, published_folder, read_metrics, remove_temporary, write_json, write_text
+from vfplan.output.folder import RunDir, published_folder, read_metrics, remove_temporary, write_json, write_text
 
 # Dies at the k-th filesystem event, as a SIGKILL would; prints 'finished' if the work ends before.
 KILLED_AT = """
 import os, sys
 from pathlib import Path
-from vfplan.rundir import published_folder, write_bytes
+from vfplan.output.folder import published_folder, write_bytes
 events, limit, folder = 0, int(sys.argv[1]), Path(sys.argv[2])
 def watch(event, arguments):
     global events

@@ -4,8 +4,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from vfplan import video
-from vfplan.video import BORDER, LABEL_HEIGHT, grid, write_gif, write_png
+from vfplan.output import video
+from vfplan.output.video import BORDER, LABEL_HEIGHT, grid, write_gif, write_png
 
 
 def clip(*shape, seed=0):

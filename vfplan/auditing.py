@@ -27,8 +27,8 @@ from vfplan.imagination import area_average
 from vfplan.models.base import Context, WorldModel
 from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
+from vfplan.output.folder import RunDir
 from vfplan.populations import Moment, Witness
-from vfplan.rundir import RunDir
 from vfplan.tracking import Tracker
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vfplan.checks import require_at_least
-from vfplan.config import command
+from vfplan.cli.config import command
 from vfplan.plan import main as plan
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from planners.search import PlannerConfig, SearchPlanner
 from vfplan import costs
 from vfplan.conformal import Calibration, read_calibration
 from vfplan.control import ControlConfig, Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.data.rounding import six_digits
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.models.base import MonitorableModel, WorldModel
@@ -29,7 +30,6 @@ from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkp
 from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import Precision, network_dtype
-from vfplan.rounding import six_digits
 from vfplan.scoring import Scorer, ScoringConfig
 from vfplan.surprise import Monitor
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vfplan.checks import require_at_least
-from vfplan.collecting import FillConfig, MakeEpisodes, fill_store, report
-from vfplan.config import command
+from vfplan.cli.config import command
 from vfplan.data.episode import Episode
+from vfplan.data.filling import FillConfig, MakeEpisodes, fill_store, report
 from vfplan.data.store import FORMAT_VERSION, StoreMeta
 from vfplan.errors import UserError
+from vfplan.output.folder import RunDir, package_versions
 from vfplan.plan import main as plan
-from vfplan.rundir import RunDir, package_versions
 from vfplan.sections import environments
 
 if TYPE_CHECKING:

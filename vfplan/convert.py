@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vfplan.collecting import FillConfig, fill_store, report
-from vfplan.config import command
+from vfplan.cli.config import command
 from vfplan.data.bair import ACTION_NAMES, ACTION_SCALE, IMAGE_SIZE, ActionScale, BairSplit, Camera
 from vfplan.data.episode import Episode
+from vfplan.data.filling import FillConfig, fill_store, report
 from vfplan.data.store import FORMAT_VERSION, StoreMeta
 from vfplan.errors import UserError
-from vfplan.rundir import RunDir, package_versions
+from vfplan.output.folder import RunDir, package_versions
 
 HELP = """
 Convert the TFRecords of BAIR robot pushing (bair_robot_pushing_dataset_v0, unpacked) into an episode store.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vfplan.checks import require_at_least
-from vfplan.config import command
+from vfplan.cli.config import command
 from vfplan.offline.settings import Settings
 
 HELP = """

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from envs.tasks import TaskSet
 from vfplan.conformal import Calibration
 from vfplan.control import Trajectory
-from vfplan.offline.charts import encoded, figure
+from vfplan.output.charts import encoded, figure
+from vfplan.output.video import gif_bytes, grid
 from vfplan.results import SOLVED_CM
 from vfplan.statistics import auroc, mcnemar, wilson_interval
-from vfplan.video import gif_bytes, grid
 
 INK = np.array([30.0, 60.0, 220.0])
 

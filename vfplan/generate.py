@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfplan.collecting import FillConfig, fill_store, report
-from vfplan.config import command
+from vfplan.cli.config import command
 from vfplan.data.episode import Episode
+from vfplan.data.filling import FillConfig, fill_store, report
 from vfplan.data.known import SOURCES, Movement, Noise, Slip
 from vfplan.data.known import describe as describe_source
 from vfplan.data.store import FORMAT_VERSION, StoreMeta
-from vfplan.rundir import RunDir, package_versions
+from vfplan.output.folder import RunDir, package_versions
 
 HELP = """
 Generate episodes whose exact entropy, and every possible next frame, are known: what likelihoods can be tested against.

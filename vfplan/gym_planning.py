@@ -29,10 +29,10 @@ from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.latent_space import latent_space
 from vfplan.models.precision import network_dtype
 from vfplan.models.still import StillModel
-from vfplan.rundir import RunDir
+from vfplan.output.folder import RunDir
+from vfplan.output.video import grid, write_gif
 from vfplan.scoring import Scorer
 from vfplan.statistics import wilson_interval
-from vfplan.video import grid, write_gif
 
 if TYPE_CHECKING:
     from vfplan.plan import PlanConfig

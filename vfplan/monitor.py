@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from vfplan import sections
 from vfplan.checks import require_at_least
-from vfplan.config import command
+from vfplan.cli.config import command
 
 if TYPE_CHECKING:
     from envs.scene import PushConfig

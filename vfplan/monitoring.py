@@ -27,7 +27,7 @@ from vfplan.fault_report import Episodes
 from vfplan.models.base import MonitorableModel
 from vfplan.models.checkpoint import Checkpoint
 from vfplan.models.latent_space import latent_space
-from vfplan.rundir import RunDir
+from vfplan.output.folder import RunDir
 from vfplan.scoring import Scorer
 from vfplan.surprise import Monitor
 

@@ -11,9 +11,9 @@ from tqdm import tqdm
 from vfplan.closed_loop import ClosedLoop, groups
 from vfplan.control import Trajectory
 from vfplan.device import set_threads
+from vfplan.output.folder import RunDir
+from vfplan.output.video import grid, write_gif
 from vfplan.results import TaskResult, summary, summary_lines, task_results
-from vfplan.rundir import RunDir
-from vfplan.video import grid, write_gif
 
 if TYPE_CHECKING:
     from vfplan.plan import PlanConfig

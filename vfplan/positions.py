@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfplan.errors import UserError
-from vfplan.workers import Report, run_units
+from vfplan.execution.workers import Report, run_units
 
 if TYPE_CHECKING:
     from envs import GymConfig, PushConfig

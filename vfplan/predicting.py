@@ -11,9 +11,9 @@ from tqdm import tqdm
 import envs
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
+from vfplan.output.folder import RunDir
 from vfplan.positions import Positions, Source, collect, is_in_pixels
 from vfplan.predictor import PAST, Predictor, Scores, fit
-from vfplan.rundir import RunDir
 from vfplan.statistics import Interval
 
 if TYPE_CHECKING:

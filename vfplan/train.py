@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from vfplan.config import command
+from vfplan.cli.config import command
 from vfplan.errors import UserError
 from vfplan.training.settings import TrainConfig
 

@@ -12,7 +12,7 @@ from vfplan.offline import detection, drift
 from vfplan.offline.battery import TESTS, as_json, perform
 from vfplan.offline.page import page
 from vfplan.offline.section import Picture, Table
-from vfplan.rundir import RunDir
+from vfplan.output.folder import RunDir
 
 VOID = {"meta", "img"}
 

@@ -8,7 +8,7 @@ import pytest
 from tests.offline.conftest import QUICK, GaussianWorld, gaussian_store, trial
 from vfplan.offline.calibration import measure
 from vfplan.offline.pit import LEVELS, Counts, split
-from vfplan.offline.section import Estimate
+from vfplan.statistics import Estimate
 
 MANY = dataclasses.replace(QUICK, rollout_samples=16)
 

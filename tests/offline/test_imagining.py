@@ -16,7 +16,7 @@ from tests.offline.conftest import (
     trial,
 )
 from vfplan.offline import drift, interpolation, temperatures
-from vfplan.offline.section import NotApplicableError
+from vfplan.offline.trial import NotApplicableError
 
 
 def test_diversity_is_the_spread_of_the_samples_and_grows_with_temperature(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tests.offline.conftest import trial
-from vfplan.collecting import fill_store
 from vfplan.data import known
+from vfplan.data.filling import fill_store
 from vfplan.data.store import FORMAT_VERSION, EpisodeStore, StoreMeta
 from vfplan.models.base import LogProb
 from vfplan.offline import known_answers

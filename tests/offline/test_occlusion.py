@@ -7,7 +7,7 @@ import torch
 from tests.offline.conftest import FLOOR_TO_PIXEL, Replay, arena, trial, write_store
 from vfplan.offline import occlusion
 from vfplan.offline.occlusion import Window, find_windows
-from vfplan.offline.section import NotApplicableError
+from vfplan.offline.trial import NotApplicableError
 
 
 def store_of(path, hidden):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial, write_store
 from tests.rows import Rows
 from vfplan.offline import moved, position, rollouts
-from vfplan.offline.section import NotApplicableError
+from vfplan.offline.trial import NotApplicableError
 from vfplan.similarity import QUANTISATION_PSNR
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from envs.tasks import TaskSet
 from vfplan.control import Trajectory
 from vfplan.errors import UserError
+from vfplan.output.folder import write_json
 from vfplan.results import distances_cm
-from vfplan.rundir import write_json
 from vfplan.schema import from_mapping
 
 ABOUT = "row.json"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vfplan.benchmarking.report import RowReport
-from vfplan.offline.charts import encoded, figure
+from vfplan.output.charts import encoded, figure
 
 STYLES = ("-", "--", ":", "-.")
 

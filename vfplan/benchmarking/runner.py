@@ -19,8 +19,8 @@ from vfplan.benchmarking.tables import markdown_table, notes, text_table
 from vfplan.closed_loop import groups
 from vfplan.device import set_threads
 from vfplan.errors import UserError
-from vfplan.rundir import RunDir, git_commit, provenance
-from vfplan.workers import Report, run_units
+from vfplan.execution.workers import Report, run_units
+from vfplan.output.folder import RunDir, git_commit, provenance
 
 if TYPE_CHECKING:
     from vfplan.benchmark import BenchmarkConfig

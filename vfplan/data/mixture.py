@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from vfplan.data.rounding import six_digits
 from vfplan.data.store import EpisodeStore
 from vfplan.data.windows import Windows, WindowSampler
 from vfplan.errors import UserError
-from vfplan.rounding import six_digits
 
 # What must be equal for frames and actions to mean the same, in the order in which differences are reported.
 SCENE = ("id", "renderer", "action_scale", "action_names", "switches", "step_seconds", "camera", "mjcf")

@@ -19,7 +19,7 @@ import numpy as np
 
 from vfplan.data.episode import ARRAYS, Episode
 from vfplan.errors import UserError
-from vfplan.rundir import file_sha256
+from vfplan.output.folder import file_sha256
 from vfplan.schema import from_mapping
 
 FORMAT_VERSION = 1

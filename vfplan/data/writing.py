@@ -12,7 +12,7 @@ import numpy as np
 from vfplan.data.episode import ARRAYS, Episode
 from vfplan.data.store import ShardRecord, StoreMeta, read_manifest, read_meta, shard_folder
 from vfplan.errors import UserError
-from vfplan.rundir import file_sha256, published_folder, remove_temporary, write_json, write_text
+from vfplan.output.folder import file_sha256, published_folder, remove_temporary, write_json, write_text
 
 
 def prepare_store(path: Path, meta: StoreMeta) -> list[ShardRecord]:

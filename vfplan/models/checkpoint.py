@@ -16,7 +16,7 @@ from torch import nn
 from vfplan.errors import UserError
 from vfplan.models.build import CONFIGS, build_model
 from vfplan.models.videoflow import Architecture, VideoFlow
-from vfplan.rundir import file_sha256, published_folder, write_json
+from vfplan.output.folder import file_sha256, published_folder, write_json
 from vfplan.schema import from_mapping
 
 FORMAT = 2

@@ -24,9 +24,9 @@ from vfplan.offline import (
     temperatures,
 )
 from vfplan.offline.page import Done, page
-from vfplan.offline.section import NotApplicableError, Picture, Test, line
-from vfplan.offline.trial import HeldOut, Trial
-from vfplan.rundir import RunDir
+from vfplan.offline.section import Picture, Test, line
+from vfplan.offline.trial import HeldOut, NotApplicableError, Trial
+from vfplan.output.folder import RunDir
 
 if TYPE_CHECKING:
     from vfplan.evaluate import EvaluateConfig

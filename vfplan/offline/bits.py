@@ -14,9 +14,10 @@ from torch import Tensor
 
 from vfplan.imagination import RolloutError, rollout_error
 from vfplan.likelihood import Bits, bits_per_dim, shuffled_actions
-from vfplan.offline.charts import curves, encoded, figure, per_step
-from vfplan.offline.section import Estimate, Picture, Section, Table, Test, line
+from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.trial import Trial
+from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.statistics import Estimate
 
 THUMBNAIL = 16  # pixels: rollout errors are compared at this size
 GIVEN = {

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from vfplan.offline.charts import encoded, figure
 from vfplan.offline.pit import BINS, LEVELS, Counts, split
-from vfplan.offline.section import NotApplicableError, Picture, Section, Table, Test, line
-from vfplan.offline.trial import Trial
+from vfplan.offline.section import Picture, Section, Table, Test, line
+from vfplan.offline.trial import NotApplicableError, Trial
+from vfplan.output.charts import encoded, figure
 
 PIXEL_CHANGE = 16  # grey levels between the extremes of truth, samples and last known frame
 POSITION_CHANGE = 0.005  # m, the same for the object

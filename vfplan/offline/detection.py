@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vfplan.models.base import Context
-from vfplan.offline.charts import encoded, figure
-from vfplan.offline.section import Estimate, NotApplicableError, Picture, Section, Table, Test, line
-from vfplan.offline.trial import Trial
-from vfplan.statistics import auroc
+from vfplan.offline.section import Picture, Section, Table, Test, line
+from vfplan.offline.trial import NotApplicableError, Trial
+from vfplan.output.charts import encoded, figure
+from vfplan.statistics import Estimate, auroc
 
 Floats = NDArray[np.float64]
 

@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vfplan.offline.charts import curves, encoded, figure, per_step
-from vfplan.offline.section import Estimate, Picture, Section, Table, Test, line
+from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.strips import channels_last
 from vfplan.offline.trial import HeldOut, Trial
-from vfplan.video import gif_bytes, grid
+from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.output.video import gif_bytes, grid
+from vfplan.statistics import Estimate
 
 Floats = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from vfplan.offline.section import NotApplicableError, Picture, Section, Table, Test
+from vfplan.offline.section import Picture, Section, Table, Test
 from vfplan.offline.strips import cells, liveliest
-from vfplan.offline.trial import Trial
+from vfplan.offline.trial import NotApplicableError, Trial
 from vfplan.pixels import dequantise, quantise
 
 COLUMNS = 7

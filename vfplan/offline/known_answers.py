@@ -13,9 +13,9 @@ from vfplan.data import known
 from vfplan.data.known import DIRECTIONS, MovingShape, Source
 from vfplan.likelihood import bits_per_dim
 from vfplan.models.base import Context
-from vfplan.offline.section import Estimate, NotApplicableError, Section, Table, Test, line
-from vfplan.offline.trial import Trial
-from vfplan.statistics import chi_square_p_value
+from vfplan.offline.section import Section, Table, Test, line
+from vfplan.offline.trial import NotApplicableError, Trial
+from vfplan.statistics import Estimate, chi_square_p_value
 
 Floats = NDArray[np.float64]
 

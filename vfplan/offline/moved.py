@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from vfplan.imagination import imagines_at
 from vfplan.motion import Motion, Yardstick
-from vfplan.offline.section import NotApplicableError, Section, Table, Test, line
-from vfplan.offline.trial import Trial
+from vfplan.offline.section import Section, Table, Test, line
+from vfplan.offline.trial import NotApplicableError, Trial
 
 STEPS = (1, 2, 5, 10)
 THUMBNAILS = 4  # frames are compared at the image size divided by this, where the model can imagine at it

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from vfplan.localisation import held
 from vfplan.offline.position import centimetres
-from vfplan.offline.section import Estimate, NotApplicableError, Picture, Section, Table, Test, line
+from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.strips import strip
-from vfplan.offline.trial import HeldOut, Trial
+from vfplan.offline.trial import HeldOut, NotApplicableError, Trial
+from vfplan.statistics import Estimate
 
 Floats = NDArray[np.float64]
 

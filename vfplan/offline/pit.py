@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vfplan.offline.section import Estimate
-from vfplan.statistics import randomised_pit
+from vfplan.statistics import Estimate, randomised_pit
 
 LEVELS = (0.5, 0.8, 0.95)
 BINS = 10

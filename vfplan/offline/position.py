@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfplan.localisation import VISIBLE
-from vfplan.offline.charts import curves, encoded, figure, per_step
 from vfplan.offline.rollouts import best_of
-from vfplan.offline.section import Estimate, NotApplicableError, Picture, Section, Table, Test, line
-from vfplan.offline.trial import Trial
+from vfplan.offline.section import Picture, Section, Table, Test, line
+from vfplan.offline.trial import NotApplicableError, Trial
+from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.statistics import Estimate
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from vfplan.video import Frames, grid, png_bytes
+from vfplan.output.video import Frames, grid, png_bytes
 
 SHOWN = (0, 1, 2, 3, 5, 8, 12, 16, 20, 24, 28, 36, 48, 64, 80, 100)
 """Steps that get a column in a long strip; a strip of up to `ALL_SHOWN` steps shows them all."""

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vfplan.offline.rollouts import best_of, psnr_of
-from vfplan.offline.section import Estimate, Picture, Section, Table, Test, line
+from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.strips import liveliest, strip
 from vfplan.offline.trial import Trial
+from vfplan.statistics import Estimate
 
 Floats = NDArray[np.float64]
 

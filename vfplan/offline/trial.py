@@ -17,11 +17,14 @@ from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.localisation import Colour, Locator, held
 from vfplan.models.base import Context, LikelihoodModel
-from vfplan.offline.section import NotApplicableError
 from vfplan.offline.settings import Settings
 from vfplan.pixels import frames_from_unit
 
 MARKS = (1, 2, 5, 10, 20, 50, 100)
+
+
+class NotApplicableError(Exception):
+    """A test cannot be made with this model or store; the message says why and is shown in place of the result."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.models.checkpoint import save_checkpoint
-from vfplan.rundir import RunDir, provenance
+from vfplan.output.folder import RunDir, provenance
 from vfplan.training.learner import Learner
 from vfplan.training.resuming import STATE
 from vfplan.training.validator import Validator

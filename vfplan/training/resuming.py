@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from vfplan.data.mixture import Mixture
 from vfplan.errors import UserError
-from vfplan.rundir import package_versions, write_json
+from vfplan.output.folder import package_versions, write_json
 
 if TYPE_CHECKING:
     from vfplan.training.settings import TrainConfig

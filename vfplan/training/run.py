@@ -25,7 +25,7 @@ from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.memory import differs_at_most_by_memory, lengthen_memory
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
-from vfplan.rundir import RunDir
+from vfplan.output.folder import RunDir
 from vfplan.training.distributed import Processes, local_device, processes
 from vfplan.training.learner import Learner
 from vfplan.training.recorder import Recorder, require_tensorboard

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vfplan.offline.section import Estimate
+from vfplan.statistics import Estimate
 
 COLOURS = {"copying": "tab:gray", "the method": "black"}
 """Of series whose label starts so, in every chart; the others take the default cycle."""

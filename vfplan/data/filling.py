@@ -19,8 +19,8 @@ from vfplan.data.episode import Episode
 from vfplan.data.store import ShardRecord, StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
 from vfplan.errors import UserError
-from vfplan.rundir import RunDir
-from vfplan.workers import Report, run_units
+from vfplan.execution.workers import Report, run_units
+from vfplan.output.folder import RunDir
 
 MakeEpisodes = Callable[[range], Iterable[Episode]]
 """Makes the episodes of these numbers, in order, in a worker process; it must pickle."""

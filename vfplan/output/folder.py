@@ -168,7 +168,7 @@ def package_versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The commit of the checkout that vfplan runs from, '-dirty' appended if tracked files differ; None elsewhere."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     try:

@@ -30,11 +30,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import configs
+from vfplan.cli.one_line import flatten, full_errors, one_line_errors
+from vfplan.cli.yaml_comments import yaml_comments
 from vfplan.errors import UserError
-from vfplan.interrupts import ctrl_c_held_back
-from vfplan.one_line import flatten, full_errors, one_line_errors
+from vfplan.execution.interrupts import ctrl_c_held_back
 from vfplan.schema import Registry, from_mapping, unknown_message
-from vfplan.yaml_comments import yaml_comments
 
 C = TypeVar("C")
 

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from vfplan.errors import UserError
-from vfplan.interrupts import ctrl_c_held_back
+from vfplan.execution.interrupts import ctrl_c_held_back
 
 R = TypeVar("R")
 

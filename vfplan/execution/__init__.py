@@ -1,0 +1,1 @@
+"""Worker processes, and what a Ctrl-C does to them."""
