@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vfplan.imagination import area_average, rollout_error
-from vfplan.pixels import unit_from_frames
+from vfplan.metrics.rollout_error import rollout_error
+from vfplan.pixels import area_average, unit_from_frames
 
 FRAMES = torch.randint(0, 256, (4, 6, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 ACTIONS = torch.zeros(4, 5, 1)

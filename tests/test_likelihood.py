@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vfplan.likelihood import bits_per_dim, shuffled_actions
+from vfplan.metrics.likelihood import bits_per_dim, shuffled_actions
 from vfplan.models.base import LogProb
 
 N, P, T, L = 5, 2, 3, 2

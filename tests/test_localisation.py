@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from tests.offline.conftest import FLOOR_TO_PIXEL, arena
-from vfplan.localisation import Colour, Locator, colourfulness, held
+from vfplan.metrics.localisation import Colour, Locator, colourfulness, held
 
 FIFTH = 2e-3  # m: a pixel of the arena is about 1 cm
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vfplan.motion import motion
+from vfplan.metrics.motion import motion
 
 START = np.zeros((5, 2, 2))
 END = START.copy()

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from vfplan.ranking import bootstrap_interval, concordance, kendall, precision, ranks, regret, spearman
+from vfplan.metrics.ranking import bootstrap_interval, concordance, kendall, precision, ranks, regret, spearman
 
 RNG = np.random.default_rng(0)
 TRUTHS = RNG.random((40, 32))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from vfplan.similarity import psnr, ssim
+from vfplan.metrics.similarity import psnr, ssim
 
 
 def images(*shape, seed=0):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vfplan.tracking import Tracker, colours_of, hue_weights
+from vfplan.metrics.tracking import Tracker, colours_of, hue_weights
 
 SIZE, METRES = 48, 0.4
 RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.8, 0.15), (0.1, 0.2, 0.9)

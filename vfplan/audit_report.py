@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vfplan.motion import Motion, motion
-from vfplan.ranking import bootstrap_interval, concordance, kendall, precision, regret, spearman
+from vfplan.metrics.motion import Motion, motion
+from vfplan.metrics.ranking import bootstrap_interval, concordance, kendall, precision, regret, spearman
 
 Floats = NDArray[np.float64]
 

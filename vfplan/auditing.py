@@ -23,13 +23,13 @@ from vfplan.control import run_episodes
 from vfplan.costs import Cost, Goal
 from vfplan.device import set_threads
 from vfplan.errors import UserError
-from vfplan.imagination import area_average
+from vfplan.metrics.tracking import Tracker
 from vfplan.models.base import Context, WorldModel
 from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.output.folder import RunDir
+from vfplan.pixels import area_average
 from vfplan.populations import Moment, Witness
-from vfplan.tracking import Tracker
 
 if TYPE_CHECKING:
     from vfplan.audit import AuditConfig

@@ -1,4 +1,4 @@
-"""The only place where uint8 frames become real-valued images and back; and what of an image is colour."""
+"""The only place where uint8 frames become real-valued images and back; colour and thumbnails of images."""
 
 from __future__ import annotations
 
@@ -48,3 +48,9 @@ def frames_from_unit(images: Tensor) -> Tensor:
 def chroma(images: Tensor) -> Tensor:
     """Colour minus its grey, (..., C, Y, X): zero for whatever is grey, however bright."""
     return images - images.mean(dim=-3, keepdim=True)
+
+
+def area_average(images: Tensor, factor: int) -> Tensor:
+    """Images (..., Y, X) averaged over factor x factor cells: (..., Y / factor, X / factor)."""
+    rows, columns = images.shape[-2] // factor, images.shape[-1] // factor
+    return images.reshape(*images.shape[:-2], rows, factor, columns, factor).mean(dim=(-3, -1))

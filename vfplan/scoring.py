@@ -15,8 +15,8 @@ from torch import Tensor
 from vfplan.checks import require_at_least
 from vfplan.costs import Cost, Goal
 from vfplan.finalists import Score, with_finalists
-from vfplan.imagination import area_average
 from vfplan.models.base import WorldModel
+from vfplan.pixels import area_average
 from vfplan.risk import Risk, over_futures
 
 # What fits the caches of a core (3,200 thumbnails at once take 1.4 times as long per thumbnail), and what fills a GPU.

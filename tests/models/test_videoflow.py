@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vfplan.likelihood import bits_per_dim
+from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
 from vfplan.models.distributions import LatentNoise

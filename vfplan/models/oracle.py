@@ -11,9 +11,8 @@ from torch import Tensor
 
 from envs.scene import PushConfig
 from envs.simulator import BatchSimulator
-from vfplan.imagination import area_average
 from vfplan.models.base import Context
-from vfplan.pixels import unit_from_frames
+from vfplan.pixels import area_average, unit_from_frames
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vfplan.imagination import area_average
 from vfplan.models.base import Context
 from vfplan.models.oracle import NoNoise
-from vfplan.pixels import unit_from_frames
+from vfplan.pixels import area_average, unit_from_frames
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfplan.imagination import RolloutError, rollout_error
-from vfplan.likelihood import Bits, bits_per_dim, shuffled_actions
+from vfplan.metrics.likelihood import Bits, bits_per_dim, shuffled_actions
+from vfplan.metrics.rollout_error import RolloutError, rollout_error
 from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.trial import Trial
 from vfplan.output.charts import curves, encoded, figure, per_step

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vfplan.data import known
 from vfplan.data.known import DIRECTIONS, MovingShape, Source
-from vfplan.likelihood import bits_per_dim
+from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.models.base import Context
 from vfplan.offline.section import Section, Table, Test, line
 from vfplan.offline.trial import NotApplicableError, Trial

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from vfplan.imagination import imagines_at
-from vfplan.motion import Motion, Yardstick
+from vfplan.metrics.motion import Motion, Yardstick
+from vfplan.metrics.rollout_error import imagines_at
 from vfplan.offline.section import Section, Table, Test, line
 from vfplan.offline.trial import NotApplicableError, Trial
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vfplan.localisation import held
+from vfplan.metrics.localisation import held
 from vfplan.offline.position import centimetres
 from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.strips import strip

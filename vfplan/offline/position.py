@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vfplan.localisation import VISIBLE
+from vfplan.metrics.localisation import VISIBLE
 from vfplan.offline.rollouts import best_of
 from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.trial import NotApplicableError, Trial

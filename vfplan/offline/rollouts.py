@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vfplan.metrics.similarity import QUANTISATION_PSNR, WINDOW, psnr, ssim
 from vfplan.offline.section import Picture, Section, Table, Test, line
 from vfplan.offline.strips import liveliest, strip
 from vfplan.offline.trial import Trial
 from vfplan.output.charts import curves, encoded, figure, per_step
-from vfplan.similarity import QUANTISATION_PSNR, WINDOW, psnr, ssim
 from vfplan.statistics import Estimate
 
 Floats = NDArray[np.float64]

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
-from vfplan.localisation import Colour, Locator, held
+from vfplan.metrics.localisation import Colour, Locator, held
 from vfplan.models.base import Context, LikelihoodModel
 from vfplan.offline.settings import Settings
 from vfplan.pixels import frames_from_unit

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from vfplan.data.store import EpisodeStore
-from vfplan.imagination import SquaredError, rollout_error
-from vfplan.likelihood import bits_per_dim
+from vfplan.metrics.likelihood import bits_per_dim
+from vfplan.metrics.motion import Yardstick
+from vfplan.metrics.rollout_error import SquaredError, rollout_error
 from vfplan.models.base import Context
 from vfplan.models.videoflow import VideoFlow
-from vfplan.motion import Yardstick
 from vfplan.pixels import frames_from_unit
 
 HORIZONS = (1, 5, 10)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vfplan.models.base import Context, WorldModel
-from vfplan.pixels import chroma, unit_from_frames
+from vfplan.pixels import area_average, chroma, unit_from_frames
 
 NOTHING = 1e-9  # squared error: what rounding leaves of the colour of grey frames
 
@@ -86,9 +86,3 @@ def imagines_at(model: WorldModel, downscale: int) -> bool:
     except ValueError:
         return False
     return True
-
-
-def area_average(images: Tensor, factor: int) -> Tensor:
-    """Images (..., Y, X) averaged over factor x factor cells: (..., Y / factor, X / factor)."""
-    rows, columns = images.shape[-2] // factor, images.shape[-1] // factor
-    return images.reshape(*images.shape[:-2], rows, factor, columns, factor).mean(dim=(-3, -1))

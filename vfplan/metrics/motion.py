@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from vfplan.data.store import EpisodeStore
+from vfplan.metrics.tracking import Tracker, colours_of
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import unit_from_frames
-from vfplan.tracking import Tracker, colours_of
 
 Floats = NDArray[np.float64]
 

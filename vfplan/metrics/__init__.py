@@ -1,0 +1,1 @@
+"""What is measured of a model: likelihood, errors of rollouts, places of objects, ranks."""
