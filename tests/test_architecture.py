@@ -14,18 +14,18 @@ FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.p
 COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train", "generate"}
 # What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
 RUNNERS = {
-    "vfplan.auditing": "audit",
-    "vfplan.closed_loop": "plan audit",
-    "vfplan.planning": "plan",
-    "vfplan.gym_planning": "plan",
+    "vfplan.studies.audit.run": "audit",
+    "vfplan.control.session": "plan audit",
+    "vfplan.control.run": "plan",
+    "vfplan.control.gym_run": "plan",
     "vfplan.benchmark": "plan",  # whose settings a row is made of
     "vfplan.collect": "plan",  # whose settings policy=planner plans with
-    "vfplan.exploration": "collect plan",
-    "vfplan.benchmarking.rows": "benchmark plan audit",
-    "vfplan.benchmarking.runner": "benchmark",
-    "vfplan.offline.battery": "evaluate",
-    "vfplan.monitoring": "monitor",
-    "vfplan.predicting": "predictability",
+    "vfplan.control.exploration": "collect plan",
+    "vfplan.studies.benchmark.rows": "benchmark plan audit",
+    "vfplan.studies.benchmark.runner": "benchmark",
+    "vfplan.studies.offline.battery": "evaluate",
+    "vfplan.studies.monitor.run": "monitor",
+    "vfplan.studies.predictability.run": "predictability",
 }
 OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
@@ -44,25 +44,25 @@ RULES = [
     ("vfplan.metrics.likelihood", {"envs", "planners"}, set()),
     ("vfplan.metrics.similarity", {"envs", "planners", "vfplan.models"}, set()),
     ("vfplan.metrics.ranking", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.audit_report", {"envs", "planners", "vfplan.models", "vfplan.costs"}, set()),
+    ("vfplan.studies.audit.report", {"envs", "planners", "vfplan.models", "vfplan.costs"}, set()),
     ("vfplan.metrics.localisation", {"envs", "planners", "vfplan.models"}, set()),
     ("vfplan.offline", {"envs", "planners", "mujoco", "gymnasium"}, set()),
     # Every offline test sees a model through the protocols of `vfplan.models.base` alone.
     ("vfplan.offline", {"vfplan.models.videoflow", "vfplan.models.build"}, set()),
-    ("vfplan.offline", {"vfplan.models.checkpoint"}, {"vfplan.offline.battery"}),
+    ("vfplan.offline", {"vfplan.models.checkpoint"}, {"vfplan.studies.offline.battery"}),
     ("vfplan.benchmarking", {"planners", "hydra", "omegaconf"}, set()),
     *((f"vfplan.benchmarking.{part}", {"torch", "vfplan.models"}, set()) for part in ("report", "tables", "plots")),
-    ("vfplan.control", {"envs"}, set()),
-    ("vfplan.scoring", {"envs", "vfplan.control"}, set()),
-    ("vfplan.risk", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.finalists", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.surprise", {"envs", "planners", "vfplan.control"}, set()),
-    ("vfplan.conformal", {"envs", "planners", "vfplan.control"}, set()),
+    ("vfplan.control.loop", {"envs"}, set()),
+    ("vfplan.control.scoring", {"envs", "vfplan.control.loop"}, set()),
+    ("vfplan.control.risk", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.control.finalists", {"envs", "planners", "vfplan.models"}, set()),
+    ("vfplan.control.surprise", {"envs", "planners", "vfplan.control.loop"}, set()),
+    ("vfplan.control.calibration", {"envs", "planners", "vfplan.control.loop"}, set()),
     ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.output.folder", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
     ("vfplan.data.filling", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.positions", {"torch", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.predictor", {"envs", "planners", "vfplan.models", "vfplan.data"}, set()),
+    ("vfplan.studies.predictability.positions", {"torch", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.studies.predictability.predictor", {"envs", "planners", "vfplan.models", "vfplan.data"}, set()),
     ("vfplan.execution.workers", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
 ]
 
@@ -128,8 +128,14 @@ def test_only_commands_import_the_command_layer_and_nobody_a_command():
 
 
 def test_only_control_and_commands_join_models_and_planners():
-    joined = {"vfplan.control", "vfplan.closed_loop", "vfplan.auditing", "vfplan.populations", "vfplan.monitoring"}
-    joined |= {"vfplan.gym_planning", "vfplan.exploration"}
+    joined = {
+        "vfplan.control.loop",
+        "vfplan.control.session",
+        "vfplan.studies.audit.run",
+        "vfplan.studies.audit.populations",
+        "vfplan.studies.monitor.run",
+    }
+    joined |= {"vfplan.control.gym_run", "vfplan.control.exploration"}
     joined |= {f"vfplan.{command}" for command in COMMANDS}
     for path in FILES:
         models = any(under(found, "vfplan.models") for found in imports(path))

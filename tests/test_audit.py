@@ -7,7 +7,7 @@ import pytest
 
 from tests.refusal import refused
 from vfplan.audit import main as audit
-from vfplan.audit_report import Judged, Places, find, plot, report, table
+from vfplan.studies.audit.report import Judged, Places, find, plot, report, table
 
 RNG = np.random.default_rng(0)
 SOURCES, POPULATIONS = ("true", "predicted"), ("first", "last")

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from vfplan.conformal import Calibration, conformal_threshold, read_calibration
+from vfplan.control.calibration import Calibration, conformal_threshold, read_calibration
+from vfplan.control.surprise import SurpriseConfig
 from vfplan.errors import UserError
 from vfplan.output.folder import write_json
-from vfplan.surprise import SurpriseConfig
 
 TRIALS = 4_000
 

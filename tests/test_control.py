@@ -6,10 +6,10 @@ import torch
 
 import planners
 from tests.rows import Rows
-from vfplan.control import ControlConfig, Controller, Problem, run_episodes
+from vfplan.control.loop import ControlConfig, Controller, Problem, run_episodes
+from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
-from vfplan.scoring import Scorer, ScoringConfig
 
 SIZE = 16
 

@@ -5,11 +5,11 @@ import torch
 
 import planners
 from tests.no_waiting import NoWaiting
-from vfplan.control import ControlConfig, Controller
+from vfplan.control.loop import ControlConfig, Controller
+from vfplan.control.scoring import FinalistsConfig, Scorer, ScoringConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
-from vfplan.scoring import FinalistsConfig, Scorer, ScoringConfig
 
 SIZE, PROBLEMS = 16, 2
 # The top has all that a prior may have: copies, alternatives for the whole latent, values that move.

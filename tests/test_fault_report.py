@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vfplan.conformal import Calibration
-from vfplan.fault_report import Episodes, lines, numbers
-from vfplan.surprise import SurpriseConfig
+from vfplan.control.calibration import Calibration
+from vfplan.control.surprise import SurpriseConfig
+from vfplan.studies.monitor.report import Episodes, lines, numbers
 
 CALIBRATION = Calibration("a" * 64, "push", 6, "IcemConfig", "dev", 0.05, 10.0, SurpriseConfig(), (1.0,))
 STARTS = [2, 3, 2, 4]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.no_waiting import NoWaiting
-from vfplan.finalists import with_finalists
+from vfplan.control.finalists import with_finalists
 
 PROBLEMS, CANDIDATES, COUNT = 3, 12, 4
 

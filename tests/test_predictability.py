@@ -9,12 +9,12 @@ import pytest
 
 import envs
 from tests.refusal import refused
-from vfplan import predicting
 from vfplan.output.folder import RunDir
-from vfplan.positions import Positions, Source, collect, places
 from vfplan.predictability import main
-from vfplan.predictor import PAST, examples, fit
 from vfplan.statistics import Interval
+from vfplan.studies.predictability import run as predicting
+from vfplan.studies.predictability.positions import Positions, Source, collect, places
+from vfplan.studies.predictability.predictor import PAST, examples, fit
 
 QUICK = ["episodes=24", "steps=20", "workers=1", "device=cpu", "env.length=8"]
 SPREAD, NOISE = 0.02, 0.01  # m, standard deviations of what is known of a step and of what is not

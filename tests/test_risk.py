@@ -6,7 +6,7 @@ from statistics import NormalDist
 import pytest
 import torch
 
-from vfplan.risk import over_futures
+from vfplan.control.risk import over_futures
 
 LEVELS = (0.0, 0.1, 0.25, 0.5, 0.77, 0.9, 1.0)
 

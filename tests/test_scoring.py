@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.rows import Rows
+from vfplan.control.scoring import FinalistsConfig, Scorer, ScoringConfig
 from vfplan.costs import Goal
-from vfplan.scoring import FinalistsConfig, Scorer, ScoringConfig
 
 SIZE = 8
 

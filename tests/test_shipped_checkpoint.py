@@ -10,12 +10,12 @@ import torch
 from envs import tasks
 from envs.push import PushEnv
 from envs.scene import PRESETS
+from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
 from vfplan.models.checkpoint import SHIPPED, load_checkpoint, shipped_checkpoint
 from vfplan.pixels import unit_from_frames
 from vfplan.plan import main as plan
-from vfplan.scoring import Scorer, ScoringConfig
 
 ENVIRONMENTS = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
 

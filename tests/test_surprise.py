@@ -8,11 +8,11 @@ import torch
 
 import planners
 from tests.test_control import SIZE, BlobModel, BlobWorld, draw, moved, problem
-from vfplan.control import ControlConfig, Controller, Problem, run_episodes
+from vfplan.control.loop import ControlConfig, Controller, Problem, run_episodes
+from vfplan.control.scoring import Scorer, ScoringConfig
+from vfplan.control.surprise import Monitor, SurpriseConfig
 from vfplan.costs import GoalImage, GoalImageConfig
 from vfplan.models.base import Context
-from vfplan.scoring import Scorer, ScoringConfig
-from vfplan.surprise import Monitor, SurpriseConfig
 
 
 class Told:

@@ -12,9 +12,9 @@ from vfplan.cli.config import command
 if TYPE_CHECKING:
     from envs.scene import PushConfig
     from planners.search import PlannerConfig
-    from vfplan.control import ControlConfig
+    from vfplan.control.loop import ControlConfig
+    from vfplan.control.scoring import ScoringConfig
     from vfplan.costs import CostConfig
-    from vfplan.scoring import ScoringConfig
 
 HELP = """
 Judge costs on the candidates that the planner itself scores in closed-loop episodes. Every candidate is executed in the
@@ -92,7 +92,7 @@ class AuditConfig:
 
 def audit(config: AuditConfig) -> None:
     """Run the episodes, judge the costs, print the table, write the run folder."""
-    from vfplan.auditing import run
+    from vfplan.studies.audit.run import run
 
     run(config)
 

@@ -62,7 +62,7 @@ class BenchmarkConfig:
 
 def benchmark(config: BenchmarkConfig) -> None:
     """Run what is missing of all rows; write and print the tables."""
-    from vfplan.benchmarking.runner import run
+    from vfplan.studies.benchmark.runner import run
 
     run(config, plan.configuration)
 

@@ -106,7 +106,7 @@ def describe(config: CollectConfig) -> StoreMeta:
     env.close()
     packages = ["vfplan", "numpy", "gymnasium" if "id" in description else "mujoco"]
     if policy == PLANNER:
-        from vfplan import exploration
+        from vfplan.control import exploration
 
         description["closed_loop"] = exploration.describe(config, _planning(config))
         packages.append("torch")
@@ -155,7 +155,7 @@ def _maker(config: CollectConfig) -> MakeEpisodes:
     """What makes episodes in a worker process."""
     if config.policy != PLANNER:
         return functools.partial(_episodes, config)
-    from vfplan import exploration
+    from vfplan.control import exploration
 
     return functools.partial(exploration.episodes, config, _planning(config))
 

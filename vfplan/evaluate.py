@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vfplan.checks import require_at_least
 from vfplan.cli.config import command
-from vfplan.offline.settings import Settings
+from vfplan.studies.offline.settings import Settings
 
 HELP = """
 Test a model on held-out episodes, offline: exact bits per dimension with true, shuffled and zero actions; PSNR, SSIM
@@ -39,7 +39,7 @@ class EvaluateConfig(Settings):
 
 def evaluate(config: EvaluateConfig) -> None:
     """Make every test, print the table, write likelihood.json, the pictures and index.html."""
-    from vfplan.offline.battery import run
+    from vfplan.studies.offline.battery import run
 
     run(config)
 

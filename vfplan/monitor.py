@@ -12,10 +12,10 @@ from vfplan.cli.config import command
 if TYPE_CHECKING:
     from envs.scene import PushConfig
     from planners.search import PlannerConfig
-    from vfplan.control import ControlConfig
+    from vfplan.control.loop import ControlConfig
+    from vfplan.control.scoring import ScoringConfig
+    from vfplan.control.surprise import SurpriseConfig
     from vfplan.costs import GoalImageConfig, PixelConfig
-    from vfplan.scoring import ScoringConfig
-    from vfplan.surprise import SurpriseConfig
 
 HELP = """
 Calibrate an alarm on how surprising what is seen is to the model, and test it with injected faults. The threshold comes
@@ -78,13 +78,13 @@ class MonitorConfig:
 
 def monitor(config: MonitorConfig) -> None:
     """Calibrate, inject the faults, print a table, write the run folder."""
-    from vfplan.monitoring import run
+    from vfplan.studies.monitor.run import run
 
     run(config)
 
 
 def _surprise() -> type:
-    from vfplan.surprise import SurpriseConfig
+    from vfplan.control.surprise import SurpriseConfig
 
     return SurpriseConfig
 

@@ -12,9 +12,9 @@ from vfplan.cli.config import command
 if TYPE_CHECKING:
     from envs import GymConfig, PushConfig
     from planners.search import PlannerConfig
-    from vfplan.control import ControlConfig
+    from vfplan.control.loop import ControlConfig
+    from vfplan.control.scoring import ScoringConfig
     from vfplan.costs import CostConfig
-    from vfplan.scoring import ScoringConfig
 
 HELP = """
 Solve held-out tasks in closed loop: plan on imagined frames, act, look, plan again. Writes results.json and a GIF.
@@ -86,9 +86,9 @@ def plan(config: PlanConfig) -> None:
     from envs import GymConfig
 
     if isinstance(config.env, GymConfig):
-        from vfplan.gym_planning import run
+        from vfplan.control.gym_run import run
     else:
-        from vfplan.planning import run
+        from vfplan.control.run import run
 
     run(config)
 

@@ -53,7 +53,7 @@ class PredictabilityConfig:
 
 def predictability(config: PredictabilityConfig) -> None:
     """Run the episodes, fit the networks, print the table, write the run folder."""
-    from vfplan.predicting import run
+    from vfplan.studies.predictability.run import run
 
     run(config)
 

@@ -33,13 +33,13 @@ def _costs() -> dict[str, Any]:
 
 
 def _scoring() -> type:
-    from vfplan.scoring import ScoringConfig
+    from vfplan.control.scoring import ScoringConfig
 
     return ScoringConfig
 
 
 def _control() -> type:
-    from vfplan.control import ControlConfig
+    from vfplan.control.loop import ControlConfig
 
     return ControlConfig
 

@@ -8,18 +8,18 @@ import shutil
 import numpy as np
 import pytest
 
-import vfplan.benchmarking.runner
-import vfplan.closed_loop
-import vfplan.control
+import vfplan.control.loop
+import vfplan.control.session
+import vfplan.studies.benchmark.runner
 from envs.push import PushEnv
 from envs.scene import PRESETS
 from tests.refusal import refused
 from vfplan.benchmark import BenchmarkConfig
 from vfplan.benchmark import main as benchmark
-from vfplan.benchmarking.policies import PolicyLoop, scripted
-from vfplan.benchmarking.rows import BASELINES, rows
-from vfplan.closed_loop import load_tasks
+from vfplan.control.session import load_tasks
 from vfplan.plan import main as plan
+from vfplan.studies.benchmark.policies import PolicyLoop, scripted
+from vfplan.studies.benchmark.rows import BASELINES, rows
 
 TINY = "planner.samples=3 planner.elites=1 planner.iterations=1 control.replan_every=2"
 CONFIG = BenchmarkConfig(
@@ -43,8 +43,8 @@ def arguments(folder, *more, models="[oracle]"):
 def steady(patch):
     """By this clock everything takes half a second, and nobody commits while the tests run."""
     ticks = itertools.count()
-    patch.setattr(vfplan.control.time, "perf_counter", lambda: next(ticks) / 2)
-    patch.setattr(vfplan.benchmarking.runner, "git_commit", lambda: "c" * 40)
+    patch.setattr(vfplan.control.loop.time, "perf_counter", lambda: next(ticks) / 2)
+    patch.setattr(vfplan.studies.benchmark.runner, "git_commit", lambda: "c" * 40)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def with_false_goals(tasks):
 def test_nothing_from_the_simulator_reaches_a_planner_or_ends_an_episode(made, monkeypatch):
     honest = {name: row.loop.run(range(2)).actions for name, row in made.items() if not row.reads_simulator}
     assert set(honest) == {"random", "zero", "videoflow-icem", "cem"}
-    monkeypatch.setattr(vfplan.closed_loop, "PushEnv", Sealed)
+    monkeypatch.setattr(vfplan.control.session, "PushEnv", Sealed)
     for name, actions in honest.items():
         loop = made[name].loop
         monkeypatch.setattr(loop, "tasks", with_false_goals(loop.tasks))
@@ -115,7 +115,7 @@ def test_nothing_from_the_simulator_reaches_a_planner_or_ends_an_episode(made, m
 
 
 def test_every_row_that_is_marked_so_reads_the_simulator(made, monkeypatch):
-    monkeypatch.setattr(vfplan.closed_loop, "PushEnv", Sealed)
+    monkeypatch.setattr(vfplan.control.session, "PushEnv", Sealed)
     for name in ("scripted", "simulator-state", "simulator-image"):
         assert made[name].reads_simulator
         with pytest.raises(AssertionError, match="read the"):
@@ -182,7 +182,7 @@ def test_a_comparison_leaves_an_episode_per_row_and_task_and_its_tables(whole):
 @pytest.mark.parametrize("files", [4, 25])
 def test_a_stopped_comparison_goes_on_and_gives_the_same_bytes(files, whole, tmp_path, monkeypatch):
     steady(monkeypatch)
-    stops, write = itertools.count(), vfplan.benchmarking.episodes.write_json
+    stops, write = itertools.count(), vfplan.studies.benchmark.episodes.write_json
 
     def write_until_killed(path, value):
         if next(stops) == files:
@@ -190,7 +190,7 @@ def test_a_stopped_comparison_goes_on_and_gives_the_same_bytes(files, whole, tmp
         write(path, value)
 
     with monkeypatch.context() as patch:
-        patch.setattr(vfplan.benchmarking.episodes, "write_json", write_until_killed)
+        patch.setattr(vfplan.studies.benchmark.episodes, "write_json", write_until_killed)
         with pytest.raises(SystemExit):
             benchmark(arguments(tmp_path))
     before = episode_files(tmp_path)

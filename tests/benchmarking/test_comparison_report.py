@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from vfplan.benchmarking.episodes import Episode
-from vfplan.benchmarking.plots import pictures
-from vfplan.benchmarking.report import row_reports
-from vfplan.benchmarking.tables import markdown_table, notes, text_table
 from vfplan.statistics import wilson_interval
+from vfplan.studies.benchmark.episodes import Episode
+from vfplan.studies.benchmark.plots import pictures
+from vfplan.studies.benchmark.report import row_reports
+from vfplan.studies.benchmark.tables import markdown_table, notes, text_table
 
 
 def episode(task, *distances, seconds=(), every=2, commit="c" * 40):

@@ -13,8 +13,8 @@ from tests.commands.tiny import TINY
 from vfplan.data.store import EpisodeStore
 from vfplan.evaluate import main as evaluate
 from vfplan.models.checkpoint import load_checkpoint
-from vfplan.offline.battery import _held_out
 from vfplan.plan import main as plan
+from vfplan.studies.offline.battery import _held_out
 from vfplan.train import main as train
 
 QUICK = [

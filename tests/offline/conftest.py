@@ -12,9 +12,9 @@ from vfplan.data.store import EpisodeStore, StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import LogProb
-from vfplan.offline.settings import Settings
-from vfplan.offline.trial import HeldOut, Trial
 from vfplan.pixels import frames_from_unit, unit_from_frames
+from vfplan.studies.offline.settings import Settings
+from vfplan.studies.offline.trial import HeldOut, Trial
 
 PAST = 2
 MEAN, STD = 0.5, 20 / 256  # of the pixels of the Gaussian world, in units of the full scale

@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial
-from vfplan.offline import detection, drift
-from vfplan.offline.battery import TESTS, as_json, perform
-from vfplan.offline.page import page
-from vfplan.offline.section import Picture, Table
 from vfplan.output.folder import RunDir
+from vfplan.studies.offline import detection, drift
+from vfplan.studies.offline.battery import TESTS, as_json, perform
+from vfplan.studies.offline.page import page
+from vfplan.studies.offline.section import Picture, Table
 
 VOID = {"meta", "img"}
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.offline.conftest import QUICK, tiny_videoflow, trial
-from vfplan.offline import bits
+from vfplan.studies.offline import bits
 
 
 def test_as_many_steps_are_scored_as_asked_for(arena_store):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.offline.conftest import QUICK, GaussianWorld, gaussian_store, trial
-from vfplan.offline.calibration import measure
-from vfplan.offline.pit import LEVELS, Counts, split
 from vfplan.statistics import Estimate
+from vfplan.studies.offline.calibration import measure
+from vfplan.studies.offline.pit import LEVELS, Counts, split
 
 MANY = dataclasses.replace(QUICK, rollout_samples=16)
 

@@ -5,7 +5,7 @@ import torch
 
 from tests.offline.conftest import PAST, GaussianWorld, Replay, gaussian_store, trial
 from vfplan.models.base import LogProb
-from vfplan.offline import bits, detection
+from vfplan.studies.offline import bits, detection
 
 
 class Indifferent(Replay):

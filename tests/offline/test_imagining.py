@@ -15,8 +15,8 @@ from tests.offline.conftest import (
     tiny_videoflow,
     trial,
 )
-from vfplan.offline import drift, interpolation, temperatures
-from vfplan.offline.trial import NotApplicableError
+from vfplan.studies.offline import drift, interpolation, temperatures
+from vfplan.studies.offline.trial import NotApplicableError
 
 
 def test_diversity_is_the_spread_of_the_samples_and_grows_with_temperature(tmp_path):

@@ -12,8 +12,8 @@ from vfplan.data import known
 from vfplan.data.filling import fill_store
 from vfplan.data.store import FORMAT_VERSION, EpisodeStore, StoreMeta
 from vfplan.models.base import LogProb
-from vfplan.offline import known_answers
 from vfplan.pixels import unit_from_frames
+from vfplan.studies.offline import known_answers
 
 SIZE, EPISODES, SEED = 20, 80, 3
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tests.offline.conftest import FLOOR_TO_PIXEL, Replay, arena, trial, write_store
-from vfplan.offline import occlusion
-from vfplan.offline.occlusion import Window, find_windows
-from vfplan.offline.trial import NotApplicableError
+from vfplan.studies.offline import occlusion
+from vfplan.studies.offline.occlusion import Window, find_windows
+from vfplan.studies.offline.trial import NotApplicableError
 
 
 def store_of(path, hidden):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial, write_store
 from tests.rows import Rows
 from vfplan.metrics.similarity import QUANTISATION_PSNR
-from vfplan.offline import moved, position, rollouts
-from vfplan.offline.trial import NotApplicableError
+from vfplan.studies.offline import moved, position, rollouts
+from vfplan.studies.offline.trial import NotApplicableError
 
 
 @settings(max_examples=50, deadline=None)

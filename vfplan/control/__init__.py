@@ -1,0 +1,1 @@
+"""Closed-loop control: where a model meets a planner."""

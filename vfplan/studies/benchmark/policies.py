@@ -1,0 +1,109 @@
+"""The rows that do not plan: no action, random actions, the policy that collected the data, a scripted pusher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs import policies
+from envs.push import PushEnv
+from envs.scene import PushConfig
+from envs.script import ScriptedPush
+from envs.tasks import TaskSet
+from vfplan.control.loop import Trajectory
+from vfplan.control.session import start
+from vfplan.errors import UserError
+
+Action = NDArray[np.float32]
+Act = Callable[[], Action]
+"""The next action (A,) of one episode; what it may look at is bound in."""
+Policy = Callable[[PushEnv, int, TaskSet, np.random.Generator], Act]
+"""From an environment, the index of its task in a set, the set, and a generator for that task alone."""
+
+CLOSE_ENOUGH = 0.01  # m, where the scripted pusher rests
+
+
+def still(env: PushEnv, task: int, tasks: TaskSet, rng: np.random.Generator) -> Act:
+    """Zero actions."""
+    return lambda: _rest(env)
+
+
+def uniform(env: PushEnv, task: int, tasks: TaskSet, rng: np.random.Generator) -> Act:
+    """Independent uniform actions."""
+    return lambda: rng.uniform(-1.0, 1.0, _rest(env).shape).astype(np.float32)
+
+
+def data_policy(name: str) -> Policy:
+    """The policy of that name of `vfplan.collect`, which looks at true positions. Raises UserError for no such name."""
+    try:
+        policies.make(name)
+    except ValueError as error:
+        raise UserError(f"data_policy: {error}") from error
+
+    def start_episode(env: PushEnv, task: int, tasks: TaskSet, rng: np.random.Generator) -> Act:
+        policy = policies.make(name)
+        policy.reset(rng)
+        return lambda: policy(env, rng)
+
+    return start_episode
+
+
+def scripted(env: PushEnv, task: int, tasks: TaskSet, rng: np.random.Generator) -> Act:
+    """The pusher that made the goals: it knows where object and goal are, and starts again as long as they differ."""
+    target, goal = int(tasks.target[task]), tasks.goal_xy[task, tasks.target[task]]
+    push = ScriptedPush(env, target, goal)
+
+    def act() -> Action:
+        nonlocal push
+        action = push()
+        if not push.done:
+            return action
+        if float(np.hypot(*(goal - env.object_xy[target]))) < CLOSE_ENOUGH:
+            return _rest(env)
+        push = ScriptedPush(env, target, goal)
+        return push()
+
+    return act
+
+
+class PolicyLoop:
+    """A policy on a task set, group by group: the counterpart of `vfplan.control.session.ClosedLoop`."""
+
+    def __init__(self, policy: Policy, env: PushConfig, tasks: TaskSet, *, steps: int, seed: int) -> None:
+        self.policy, self.env, self.tasks, self.steps, self.seed = policy, env, tasks, steps, seed
+
+    def run(self, group: range, *, progress: Callable[[int], None] = lambda actions: None) -> Trajectory:
+        """Run the tasks of `group` in lockstep; the chances of a task depend on the seed and its index alone."""
+        environments, observations = start(self.env, self.tasks.select(group))
+        acting = [
+            self.policy(env, task, self.tasks, np.random.default_rng([self.seed, task]))
+            for env, task in zip(environments, group, strict=True)
+        ]
+        frames = [[observation["image"] for observation in observations]]
+        actions: list[Action] = []
+        infos: list[list[dict[str, Any]]] = [[] for _ in environments]
+        for _ in range(self.steps):
+            chosen = np.stack([act() for act in acting])
+            results = [env.step(action) for env, action in zip(environments, chosen, strict=True)]
+            for info, result in zip(infos, results, strict=True):
+                info.append(result[4])
+            frames.append([result[0]["image"] for result in results])
+            actions.append(chosen)
+            progress(len(chosen))
+        return Trajectory(
+            frames=np.stack(frames, axis=1),
+            actions=np.stack(actions, axis=1),
+            imagined=None,
+            infos=infos,
+            plan_costs=np.zeros((0, len(group)), np.float32),
+            plan_seconds=[],
+        )
+
+
+def _rest(env: PushEnv) -> Action:
+    shape = env.action_space.shape
+    assert shape is not None
+    return np.zeros(shape, np.float32)

@@ -1,0 +1,190 @@
+"""The rows of a comparison: the baselines that are always there, and those asked for.
+
+A row that plans is a command line of `vfplan.plan`, so that a row can be had without the others: same seed, same tasks,
+same lockstep groups, hence the same actions.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from envs.tasks import TaskSet
+from vfplan.control.loop import Trajectory
+from vfplan.control.session import ClosedLoop, load_tasks
+from vfplan.errors import UserError
+from vfplan.studies.benchmark import policies
+from vfplan.studies.benchmark.policies import PolicyLoop
+from vfplan.studies.benchmark.state_cost import StateCostLoop
+
+if TYPE_CHECKING:
+    from vfplan.audit import AuditConfig
+    from vfplan.benchmark import BenchmarkConfig
+    from vfplan.plan import PlanConfig
+
+SIMULATOR_IMAGE = "simulator-image"
+BASELINES = ("random", "zero", "data-policy", "scripted", "simulator-state", SIMULATOR_IMAGE)
+# What must be the same in all rows, for them to be comparable; set for the benchmark, not for a row.
+SHARED = ("env", "tasks", "num_tasks", "seed", "lockstep", "device", "threads", "control.steps", "gif", "run_dir")
+
+
+class Loop(Protocol):
+    """Something that acts on the tasks of one environment."""
+
+    tasks: TaskSet
+
+    def run(self, group: range, *, progress: Callable[[int], None] = ...) -> Trajectory:
+        """Run the tasks of `group` in lockstep."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    name: str
+    loop: Loop
+    about: dict[str, Any]
+    """All that its episodes depend on; as JSON."""
+    reads_simulator: bool
+    overrides: tuple[str, ...] = ()
+    """What makes it, as arguments of `vfplan.plan`; none for what does not plan."""
+    replan_every: int = 1
+    requested: bool = False
+
+
+Configure = Callable[[Sequence[str]], "PlanConfig"]
+"""From overrides of `vfplan.plan` to its settings."""
+
+
+def rows(config: BenchmarkConfig, configure: Configure) -> list[Row]:
+    """All rows, baselines first. Raises UserError for names or settings that make no sense."""
+    requested = _requested(config)
+    shared = [
+        f"env={config.env.name}", f"tasks={config.tasks}", f"num_tasks={config.num_tasks}", f"seed={config.seed}",
+        f"lockstep={config.lockstep}", f"device={config.device}", f"control.steps={config.steps}",
+        "gif=false", "run_dir=unused",
+    ]  # fmt: skip
+    settings = _overrides(config.settings, "settings")
+    simulator = [f"planner={_listed(config.planners)[0]}", "model=oracle", *settings]
+    try:
+        searched = replace(configure([*shared, *simulator]), env=config.env)
+    except UserError as error:
+        raise UserError(f"the simulator's rows, which the first of planners searches too: {error}") from error
+    made = _policy_rows(config, searched)
+    made.append(_planning_row("simulator-state", StateCostLoop(searched), simulator))
+    made.append(_planning_row(SIMULATOR_IMAGE, ClosedLoop(searched), simulator))
+    for name, overrides in requested.items():
+        given = [*overrides, *settings]
+        try:
+            loop = ClosedLoop(replace(configure([*shared, *given]), env=config.env))
+        except UserError as error:
+            raise UserError(f"row {name}: {error}") from error
+        made.append(_planning_row(name, loop, given, requested=True))
+    return made
+
+
+def _policy_rows(config: BenchmarkConfig, settings: PlanConfig) -> list[Row]:
+    tasks = load_tasks(config.env, settings.tasks, settings.num_tasks)
+    made = []
+    for name, policy, reads, of in (
+        ("random", policies.uniform, False, "uniform"),
+        ("zero", policies.still, False, "zero"),
+        ("data-policy", policies.data_policy(config.data_policy), True, config.data_policy),
+        ("scripted", policies.scripted, True, "scripted"),
+    ):
+        loop = PolicyLoop(policy, config.env, tasks, steps=config.steps, seed=config.seed)
+        about = {**_about(settings, tasks), "policy": of}
+        made.append(Row(name, loop, about, reads))
+    return made
+
+
+def _planning_row(name: str, loop: ClosedLoop, overrides: Sequence[str], *, requested: bool = False) -> Row:
+    settings = loop.config
+    about = {
+        **_about(settings, loop.tasks),
+        "lockstep": settings.lockstep,
+        "device": loop.device.type,
+        "model": settings.model,
+        "checkpoint_sha256": loop.checkpoint_sha256,
+        "precision": settings.precision,
+        "planner": {"type": type(settings.planner).__name__, **asdict(settings.planner)},
+        "cost": "state" if isinstance(loop, StateCostLoop) else asdict(settings.cost),
+        "goal_hand": settings.goal_hand,
+        "scoring": asdict(settings.scoring),
+        "control": asdict(settings.control),
+    }
+    reads, every = loop.model.reads_simulator, settings.control.replan_every
+    return Row(name, loop, about, reads, tuple(overrides), every, requested)
+
+
+def _about(settings: PlanConfig | AuditConfig, tasks: TaskSet) -> dict[str, Any]:
+    return {
+        "env": asdict(settings.env),
+        "tasks": settings.tasks,
+        "tasks_sha256": tasks.sha256,
+        "steps": settings.control.steps,
+        "seed": settings.seed,
+    }
+
+
+def _requested(config: BenchmarkConfig) -> dict[str, list[str]]:
+    """The overrides of each row that was asked for, by name."""
+    models, planners = _listed(config.models), _listed(config.planners)
+    named = [(f"{_model_name(model)}-{planner}", model, planner) for model in models for planner in planners]
+    found = {name: [f"planner={planner}", *_model_overrides(model)] for name, model, planner in named}
+    if len(found) < len(named):
+        names = ", ".join(sorted({name for name, _, _ in named}))
+        raise UserError(f"models and planners make rows of the same name ({names}); name them yourself with rows=")
+    for name, text in (config.rows or {}).items():
+        if not re.fullmatch(r"\w[\w.+-]*", name):
+            raise UserError(f"rows: a name is letters, digits and . _ + -; got {name!r}")
+        if name in found or name in BASELINES:
+            raise UserError(
+                f"rows: there is a row {name} already; the names taken are {', '.join([*BASELINES, *found])}"
+            )
+        overrides = _overrides(text, f"rows.{name}")
+        keys = {override.partition("=")[0] for override in overrides}
+        if not keys & {"model", "checkpoint"}:
+            overrides = [*_model_overrides(models[0]), *overrides]
+        if "planner" not in keys:
+            overrides = [f"planner={planners[0]}", *overrides]
+        found[name] = overrides
+    return found
+
+
+def _overrides(text: str, where: str) -> list[str]:
+    """The words of `text`, each an override of `vfplan.plan` that a row may have."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"{where}: cannot read {text!r}: {str(error).lower()}") from error
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if not equals:
+            raise UserError(f"{where}: expected key=value separated by spaces, as for vfplan.plan; got {word!r}")
+        if key in SHARED:
+            own = "steps=" if key == "control.steps" else f"{key}="
+            raise UserError(f"{where}: {key} is the same for all rows; give {own} to the benchmark if you want another")
+    return words
+
+
+def _model_name(model: str) -> str:
+    """A short name for a checkpoint folder: runs/push/checkpoint is push."""
+    path = Path(model)
+    name = path.parent.name if path.name == "checkpoint" and path.parent.name else path.name
+    return re.sub(r"[^\w.+-]+", "_", name)
+
+
+def _model_overrides(model: str) -> list[str]:
+    if model in ("videoflow", "oracle"):
+        return [f"model={model}"]
+    escaped = model.replace("\\", "\\\\").replace('"', '\\"')
+    return [f'checkpoint="{escaped}"']
+
+
+def _listed(names: tuple[str, ...] | str) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names

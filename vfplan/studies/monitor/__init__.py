@@ -1,0 +1,1 @@
+"""An alarm on surprise, calibrated and tested: what the command `monitor` runs."""

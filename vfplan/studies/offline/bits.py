@@ -1,0 +1,171 @@
+"""Exact bits per dimension, with the true actions, with those of another episode and with none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfplan.metrics.likelihood import Bits, bits_per_dim, shuffled_actions
+from vfplan.metrics.rollout_error import RolloutError, rollout_error
+from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.statistics import Estimate
+from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.trial import Trial
+
+THUMBNAIL = 16  # pixels: rollout errors are compared at this size
+GIVEN = {
+    "": "true actions",
+    "_shuffled_actions": "actions of another episode",
+    "_no_actions": "no (zero) actions",
+}
+"""Suffix of the keys in likelihood.json and what the actions are called."""
+
+
+def measure(trial: Trial) -> Section:
+    """Score every held-out episode under each kind of actions."""
+    bits, error = _score(trial)
+    numbers = _numbers(trial, bits, error)
+    curve = {GIVEN[suffix]: per_step(values.per_step) for suffix, values in bits.items()}
+    drawn, (axes,) = figure(1, width=6)
+    curves(axes, curve, "bits / dim")
+    picture = Picture(
+        "likelihood.png",
+        encoded(drawn),
+        "Bits per dimension of each frame given the true frames before it. Lower is better; a model that understands "
+        "actions pays much more as soon as they are wrong.",
+    )
+    return Section(numbers, (_table(bits, trial), *_details(bits[""], error), picture), _lines(bits, error))
+
+
+def _score(trial: Trial) -> tuple[dict[str, Bits], RolloutError]:
+    """Bits per kind of actions, and the error of a temperature-0 rollout."""
+    held_out, rng = trial.held_out, torch.Generator(trial.device).manual_seed(trial.settings.seed)
+    given: dict[str, Tensor] = {"": held_out.actions}
+    if held_out.action_dim and len(held_out) > 1:
+        given["_shuffled_actions"] = shuffled_actions(held_out.actions, rng)
+    if held_out.action_dim:
+        given["_no_actions"] = torch.zeros_like(held_out.actions)
+    # Zero actions have noise of their own, so that the two older numbers stay what they were without them.
+    generators = {"": rng, "_shuffled_actions": rng, "_no_actions": trial.torch_rng("no actions")}
+    parts: dict[str, list[Bits]] = {suffix: [] for suffix in given}
+    errors: list[RolloutError] = []
+    downscale = 1
+    while held_out.store.image_size % (2 * downscale) == 0 and held_out.store.image_size >= 2 * downscale * THUMBNAIL:
+        downscale *= 2
+    last = trial.past + min(trial.settings.likelihood_steps or trial.steps, trial.steps)
+    for rows, frames, actions in trial.batches(held_out, "bits per dimension"):
+        for suffix, chosen in given.items():
+            known, rng = (frames[:, :last], chosen[rows, : last - 1]), generators[suffix]
+            scored = bits_per_dim(trial.model, *known, rng, samples=trial.settings.samples)
+            parts[suffix].append(scored)
+        errors.append(rollout_error(trial.model, frames, actions, downscale=downscale))
+    joined = {
+        suffix: Bits(np.concatenate([b.per_step for b in part]), np.concatenate([b.per_level for b in part]))
+        for suffix, part in parts.items()
+    }
+    return joined, reduce(add, errors)
+
+
+def _numbers(trial: Trial, bits: dict[str, Bits], error: RolloutError) -> dict[str, Any]:
+    true = bits[""]
+    numbers: dict[str, Any] = {
+        "num_episodes": len(trial.held_out),
+        "num_dequantisation_samples": trial.settings.samples,
+        "bound": trial.model.bound,
+        "bits_per_dim": asdict(Estimate.of(true.per_episode)),
+        "per_level": [asdict(Estimate.of(level)) for level in true.per_level.T],
+        "per_step": [asdict(estimate) for estimate in per_step(true.per_step)],
+        "rollout_error_relative_to_copying": error.pixels.relative,
+        "rollout_colour_error_relative_to_copying": error.colour.relative,
+    }
+    for suffix, other in bits.items():
+        if suffix:
+            numbers[f"bits_per_dim{suffix}"] = asdict(Estimate.of(other.per_episode))
+            numbers[f"per_step{suffix}"] = [asdict(estimate) for estimate in per_step(other.per_step)]
+            key = "difference" if suffix == "_shuffled_actions" else f"difference{suffix}"
+            numbers[key] = asdict(Estimate.of(other.per_episode - true.per_episode))
+    if len(bits) < len(GIVEN):
+        numbers["without_other_actions"] = _why_not(trial)
+    return numbers
+
+
+def _why_not(trial: Trial) -> str:
+    if not trial.held_out.action_dim:
+        return "the model takes no actions" if trial.held_out.store.action_dim else "the store has no actions"
+    return "one episode has no other's actions to take"
+
+
+def _table(bits: dict[str, Bits], trial: Trial) -> Table:
+    rows = []
+    for suffix, label in GIVEN.items():
+        if suffix not in bits:
+            rows.append((label, f"absent: {_why_not(trial)}", ""))
+            continue
+        gap = Estimate.of(bits[suffix].per_episode - bits[""].per_episode).text(4) if suffix else ""
+        rows.append((label, Estimate.of(bits[suffix].per_episode).text(4), gap))
+    return Table(
+        ("actions given", "bits / dim", "difference"),
+        tuple(rows),
+        f"-log2 p of {len(trial.held_out)} held-out episodes per dimension ({trial.model.bound}, "
+        f"{trial.settings.samples} dequantisation sample(s); known frames are free), with 95 % intervals over "
+        "episodes. Lower is better, 8 is knowing nothing; the difference should be far above zero.",
+    )
+
+
+def _details(true: Bits, error: RolloutError) -> tuple[Table, Table]:
+    shares = Table(
+        ("level", "bits / dim"),
+        tuple((_level(i, true), Estimate.of(level).text(4)) for i, level in enumerate(true.per_level.T)),
+        "Where the bits go, level by level of the model; the shares add up to the whole.",
+    )
+    marks = [step for step in (1, 2, 5, 10, 20, 50) if step <= len(error.pixels.relative)]
+    rows = {"error / copying": error.pixels, "error / copying, colour": error.colour}
+    relative = Table(
+        ("step", *map(str, marks)),
+        tuple((name, *(_ratio(errors.relative[step - 1]) for step in marks)) for name, errors in rows.items()),
+        f"Squared error of the temperature-0 rollout on {THUMBNAIL}-pixel thumbnails over that of copying the last "
+        "known frame. 0 is perfect, 1 is no better than copying. Colour is what a pixel has beyond its grey: it says "
+        "more of coloured objects, for a grey arm does not count.",
+    )
+    return shares, relative
+
+
+def _level(index: int, bits: Bits) -> str:
+    count = bits.per_level.shape[1]
+    names = {0: " (finest)", count - 1: " (coarsest)"} if count > 1 else {}
+    return f"{index}{names.get(index, '')}"
+
+
+def _lines(bits: dict[str, Bits], error: RolloutError) -> tuple[str, ...]:
+    labels = GIVEN if len(bits) > 1 else {"": "bits / dim"}
+    rows = [line(labels[suffix], Estimate.of(values.per_episode).text(4)) for suffix, values in bits.items()]
+    levels = ", ".join(f"{level.mean():.4f}" for level in bits[""].per_level.T)
+
+    def at_steps(relative: Sequence[float | None]) -> str:
+        return ", ".join(f"{_ratio(relative[step - 1])} at {step}" for step in (1, 5, 10) if step <= len(relative))
+
+    return (
+        *rows,
+        line("shares of the levels", levels),
+        line("rollout error / copying", at_steps(error.pixels.relative)),
+        line("the same of colour", at_steps(error.colour.relative)),
+    )
+
+
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+TEST = Test(
+    "likelihood",
+    "Likelihood",
+    "How probable is what really happened, and does the model need the actions to say so?",
+    measure,
+)

@@ -1,0 +1,1 @@
+"""What can be known of what moves: what the command `predictability` runs."""
