@@ -12,58 +12,55 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("vfplan", "envs", "planners", "configs")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 COMMANDS = {path.stem for path in (ROOT / "configs").glob("*.yaml")} | {"train", "generate"}
-# What a command runs, in a file of its own so that `--help` need not load torch; it may name its command's config type.
-RUNNERS = {
-    "vfplan.studies.audit.run": "audit",
-    "vfplan.control.session": "plan audit",
-    "vfplan.control.run": "plan",
-    "vfplan.control.gym_run": "plan",
-    "vfplan.benchmark": "plan",  # whose settings a row is made of
-    "vfplan.collect": "plan",  # whose settings policy=planner plans with
-    "vfplan.control.exploration": "collect plan",
-    "vfplan.studies.benchmark.rows": "benchmark plan audit",
-    "vfplan.studies.benchmark.runner": "benchmark",
-    "vfplan.studies.offline.battery": "evaluate",
-    "vfplan.studies.monitor.run": "monitor",
-    "vfplan.studies.predictability.run": "predictability",
-}
-OURS = {"vfplan", "envs", "planners", "configs"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 
-# (modules, what they must not import, exceptions). Modules are matched by their dotted prefix; the import of a type
-# under TYPE_CHECKING counts too, for it couples as much.
+# The rooms of vfplan, from the ground up. Imports go down, those of types too: they couple as much. Rooms of one floor
+# do not know each other.
+FLOORS = (
+    {"errors"},
+    {"checks", "device", "pixels", "schema", "statistics"},
+    {"execution", "output"},
+    {"costs", "data", "flows"},
+    {"models"},
+    {"metrics"},
+    {"control"},
+    {"collection", "training", "studies"},
+    {"cli", "sections"},
+    COMMANDS,
+)
+ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+# What lies beside the rooms, and who may import it.
+BESIDE = {
+    "envs": {"control", "collection", "studies", "sections", *COMMANDS},
+    "planners": {"control", "collection", "studies", "sections", *COMMANDS},
+    "hydra": {"cli"},
+    "omegaconf": {"cli"},
+    "mujoco": set(),
+    "gymnasium": set(),
+    "configs": {"cli"},
+}
+# Commands that read settings as `vfplan.plan` does.
+PLANNED_WITH = {("benchmark", "plan"), ("collect", "plan")}
+EXCEPTIONS = {("vfplan.models.oracle", "envs")}  # the simulator as a model
+
+# (modules, what they must not import, exceptions) within that.
 RULES = [
-    ("envs", {"torch", "planners", "vfplan", "configs", "hydra", "omegaconf"}, set()),
-    ("planners", {"envs", "vfplan", "configs", "mujoco", "gymnasium", "hydra", "omegaconf"}, set()),
-    ("vfplan.data", {"envs", "planners", "mujoco", "gymnasium", "vfplan.models", "vfplan.flows"}, set()),
-    ("vfplan.flows", {"envs", "planners", "mujoco", "gymnasium", "configs"}, set()),
-    ("vfplan.models", {"planners", "vfplan.data", "vfplan.cli.config"}, set()),
-    ("vfplan.models", {"envs", "mujoco", "gymnasium"}, {"vfplan.models.oracle"}),
-    ("vfplan.costs", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.training.learner", {"envs", "planners"}, set()),
-    ("vfplan.metrics.likelihood", {"envs", "planners"}, set()),
-    ("vfplan.metrics.similarity", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.metrics.ranking", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.studies.audit.report", {"envs", "planners", "vfplan.models", "vfplan.costs"}, set()),
-    ("vfplan.metrics.localisation", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.offline", {"envs", "planners", "mujoco", "gymnasium"}, set()),
-    # Every offline test sees a model through the protocols of `vfplan.models.base` alone.
-    ("vfplan.offline", {"vfplan.models.videoflow", "vfplan.models.build"}, set()),
-    ("vfplan.offline", {"vfplan.models.checkpoint"}, {"vfplan.studies.offline.battery"}),
-    ("vfplan.benchmarking", {"planners", "hydra", "omegaconf"}, set()),
-    *((f"vfplan.benchmarking.{part}", {"torch", "vfplan.models"}, set()) for part in ("report", "tables", "plots")),
+    ("envs", {"torch", "planners", "vfplan", "configs"}, set()),
+    ("planners", {"envs", "vfplan", "configs"}, set()),
     ("vfplan.control.loop", {"envs"}, set()),
-    ("vfplan.control.scoring", {"envs", "vfplan.control.loop"}, set()),
-    ("vfplan.control.risk", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.control.finalists", {"envs", "planners", "vfplan.models"}, set()),
-    ("vfplan.control.surprise", {"envs", "planners", "vfplan.control.loop"}, set()),
-    ("vfplan.control.calibration", {"envs", "planners", "vfplan.control.loop"}, set()),
-    ("vfplan.schema", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.output.folder", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.data.filling", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.studies.predictability.positions", {"torch", "planners", "hydra", "omegaconf"}, set()),
-    ("vfplan.studies.predictability.predictor", {"envs", "planners", "vfplan.models", "vfplan.data"}, set()),
-    ("vfplan.execution.workers", {"torch", "envs", "planners", "hydra", "omegaconf"}, set()),
+    ("vfplan.control.scoring", {"envs", "planners", "vfplan.control.loop"}, set()),
+    ("vfplan.control.risk", {"vfplan.models"}, set()),
+    ("vfplan.control.surprise", {"planners", "vfplan.control.loop"}, set()),
+    # Every offline test sees a model through the protocols of `vfplan.models.base` alone.
+    ("vfplan.studies.offline", {"envs", "planners", "vfplan.models.videoflow", "vfplan.models.build"}, set()),
+    ("vfplan.studies.offline", {"vfplan.models.checkpoint"}, {"vfplan.studies.offline.battery"}),
+    *(
+        (f"vfplan.studies.benchmark.{part}", {"torch", "vfplan.models"}, set())
+        for part in ("report", "tables", "plots")
+    ),
+    *((f"vfplan.{room}", {"torch"}, set()) for room in ("errors", "checks", "schema", "execution", "cli")),
+    ("vfplan.output.folder", {"torch"}, set()),
 ]
 
 
@@ -94,6 +91,39 @@ def under(name, prefix):
     return name == prefix or name.startswith(f"{prefix}.")
 
 
+def room_of(name):
+    """The room of vfplan that a dotted name lies in; None outside."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "vfplan" and len(parts) > 1 and parts[1] in ROOMS else None
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_imports_go_down(path):
+    name = module_name(path)
+    room = room_of(name)
+    for found in imports(path):
+        other = room_of(found)
+        if room and other and other != room and (room, other) not in PLANNED_WITH:
+            assert ROOMS[other] < ROOMS[room], f"{name} must not import {found}"
+        beside = found.split(".")[0]
+        if room and beside in BESIDE and (name, beside) not in EXCEPTIONS:
+            assert room in BESIDE[beside], f"{name} must not import {found}"
+
+
+def test_every_module_has_a_room():
+    assert {module_name(path) for path in FILES if "vfplan" in path.parts and not room_of(module_name(path))} == {
+        "vfplan"
+    }
+
+
+def test_studies_do_not_know_each_other():
+    for path in FILES:
+        study = module_name(path).split(".")[:3]
+        if study[:2] == ["vfplan", "studies"] and len(study) == 3:
+            others = {name for name in imports(path) if under(name, "vfplan.studies") and name != "vfplan.studies"}
+            assert all(under(name, ".".join(study)) for name in others), f"{path} imports another study"
+
+
 @pytest.mark.parametrize("path", FILES, ids=module_name)
 def test_a_module_imports_only_what_it_may(path):
     name = module_name(path)
@@ -101,46 +131,6 @@ def test_a_module_imports_only_what_it_may(path):
         if under(name, prefix) and name not in exceptions:
             broken = {found for found in imports(path) for bad in forbidden if under(found, bad)}
             assert not broken, f"{name} must not import {sorted(broken)}"
-
-
-@pytest.mark.parametrize("path", [path for path in FILES if "flows" in path.parts], ids=module_name)
-def test_flows_know_only_flows(path):
-    ours = {name for name in imports(path) if name.split(".")[0] in OURS and name != "vfplan"}
-    assert all(under(name, "vfplan.flows") for name in ours)
-
-
-def test_only_commands_and_their_frame_see_hydra():
-    seen = {
-        module_name(path)
-        for path in FILES
-        if any(name.split(".")[0] in ("hydra", "omegaconf") for name in imports(path))
-    }
-    assert seen <= {"vfplan.cli.config", "vfplan.cli.one_line"} | {f"vfplan.{command}" for command in COMMANDS}
-
-
-def test_only_commands_import_the_command_layer_and_nobody_a_command():
-    for path in FILES:
-        name = module_name(path)
-        if any(under(found, "vfplan.cli.config") for found in imports(path)):
-            assert name in {f"vfplan.{command}" for command in COMMANDS}, f"{name} imports vfplan.cli.config"
-        for command in COMMANDS - set(RUNNERS.get(name, "").split()):
-            assert not any(under(found, f"vfplan.{command}") for found in imports(path)), f"{name} imports a command"
-
-
-def test_only_control_and_commands_join_models_and_planners():
-    joined = {
-        "vfplan.control.loop",
-        "vfplan.control.session",
-        "vfplan.studies.audit.run",
-        "vfplan.studies.audit.populations",
-        "vfplan.studies.monitor.run",
-    }
-    joined |= {"vfplan.control.gym_run", "vfplan.control.exploration"}
-    joined |= {f"vfplan.{command}" for command in COMMANDS}
-    for path in FILES:
-        models = any(under(found, "vfplan.models") for found in imports(path))
-        planners = any(under(found, "planners") for found in imports(path))
-        assert not (models and planners) or module_name(path) in joined, f"{path} joins models and planners"
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)

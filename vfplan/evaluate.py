@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from vfplan.checks import require_at_least
 from vfplan.cli.config import command
-from vfplan.studies.offline.settings import Settings
+from vfplan.studies.offline.settings import EvaluateConfig
 
 HELP = """
 Test a model on held-out episodes, offline: exact bits per dimension with true, shuffled and zero actions; PSNR, SSIM
@@ -19,22 +16,6 @@ examples:
   python -m vfplan.evaluate checkpoint=runs/push/checkpoint data=data/push-heldout samples=4
   python -m vfplan.evaluate checkpoint=runs/push/checkpoint data=data/push episodes=32 rollout_samples=64
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(Settings):
-    """Configuration of `vfplan.evaluate`; the comments in `configs/evaluate.yaml` say what each key is."""
-
-    data: str
-    checkpoint: str = ""
-    episodes: int = 0
-    threads: int = 0
-    device: str = "auto"
-    run_dir: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, episodes=0, threads=0)
 
 
 def evaluate(config: EvaluateConfig) -> None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from vfplan import sections
-from vfplan.checks import require_at_least
 from vfplan.cli.config import command
-
-if TYPE_CHECKING:
-    from envs import GymConfig, PushConfig
+from vfplan.studies.predictability.settings import PredictabilityConfig
 
 HELP = """
 Say how much of what moves in an environment can be known before it moves. Episodes are run without drawing them, and
@@ -26,29 +20,6 @@ examples:
   python -m vfplan.predictability env=pusht episodes=300
   python -m vfplan.predictability -m env=push,push_slip,push_wind
 """
-
-FEWEST_EPISODES = 12  # so that two of them are held out
-
-
-@dataclass(frozen=True)
-class PredictabilityConfig:
-    """Configuration of `vfplan.predictability`; the comments in `configs/predictability.yaml` say what each key is."""
-
-    env: PushConfig | GymConfig
-    episodes: int = 1350
-    policy: str = "auto"
-    moving: float | None = None
-    steps: int = 5000
-    workers: int = 0
-    threads: int = 0
-    device: str = "auto"
-    seed: int = 0
-    run_dir: str = ""
-
-    def __post_init__(self) -> None:
-        require_at_least(self, episodes=FEWEST_EPISODES, steps=2, workers=0, threads=0, seed=0)
-        if self.moving is not None and self.moving <= 0:
-            raise ValueError(f"moving must be positive; got {self.moving}")
 
 
 def predictability(config: PredictabilityConfig) -> None:

@@ -39,7 +39,7 @@ def _scoring() -> type:
 
 
 def _control() -> type:
-    from vfplan.control.loop import ControlConfig
+    from vfplan.control.settings import ControlConfig
 
     return ControlConfig
 

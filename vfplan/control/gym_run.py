@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from vfplan import costs
 from vfplan.control.loop import Controller, Problem, Trajectory, run_episodes
 from vfplan.control.scoring import Scorer
 from vfplan.control.session import check_scales, groups
+from vfplan.control.settings import PlanConfig
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
@@ -33,9 +34,6 @@ from vfplan.models.still import StillModel
 from vfplan.output.folder import RunDir
 from vfplan.output.video import grid, write_gif
 from vfplan.statistics import wilson_interval
-
-if TYPE_CHECKING:
-    from vfplan.plan import PlanConfig
 
 
 def run(config: PlanConfig) -> None:

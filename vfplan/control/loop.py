@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,35 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from planners.base import Belief, Plan, Planner
-from vfplan.checks import require_at_least
 from vfplan.control.scoring import Scorer
+from vfplan.control.settings import ControlConfig
 from vfplan.control.surprise import Monitor, Surprise
 from vfplan.costs import Goal
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import frames_from_unit, unit_from_frames
-
-
-@dataclass(frozen=True)
-class ControlConfig:
-    """How episodes are run."""
-
-    steps: int = 30
-    """Actions per episode."""
-    replan_every: int = 2
-    """Actions executed before planning again."""
-    on_surprise: Literal["ignore", "replan", "stop"] = "ignore"
-    """What an alarm of the monitor does to its episode: nothing, a plan from a cold start at once, or zero actions from
-    then on."""
-    monitor: str = ""
-    """The surprise.json that `vfplan.monitor` wrote; empty for no monitor."""
-
-    def __post_init__(self) -> None:
-        require_at_least(self, steps=1, replan_every=1)
-
-    def require_horizon(self, horizon: int) -> None:
-        """Raise ValueError unless plans of `horizon` actions last until the next one is made."""
-        if self.replan_every > horizon:
-            raise ValueError(f"control.replan_every={self.replan_every} exceeds planner.horizon={horizon}")
 
 
 class Environment(Protocol):

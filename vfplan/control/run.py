@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -11,12 +10,10 @@ from tqdm import tqdm
 from vfplan.control.loop import Trajectory
 from vfplan.control.outcome import TaskResult, summary, summary_lines, task_results
 from vfplan.control.session import ClosedLoop, groups
+from vfplan.control.settings import PlanConfig
 from vfplan.device import set_threads
 from vfplan.output.folder import RunDir
 from vfplan.output.video import grid, write_gif
-
-if TYPE_CHECKING:
-    from vfplan.plan import PlanConfig
 
 
 def run(config: PlanConfig) -> None:

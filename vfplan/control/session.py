@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -21,8 +21,9 @@ from envs.tasks import TaskSet
 from planners.search import PlannerConfig, SearchPlanner
 from vfplan import costs
 from vfplan.control.calibration import Calibration, read_calibration
-from vfplan.control.loop import ControlConfig, Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.control.loop import Controller, Problem, Proprioception, Trajectory, run_episodes
 from vfplan.control.scoring import Scorer, ScoringConfig
+from vfplan.control.settings import ControlConfig, SessionConfig
 from vfplan.control.surprise import Monitor
 from vfplan.data.rounding import six_digits
 from vfplan.device import resolve_device
@@ -33,10 +34,6 @@ from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import Precision, network_dtype
 
-if TYPE_CHECKING:
-    from vfplan.audit import AuditConfig
-    from vfplan.plan import PlanConfig
-
 
 class ClosedLoop:
     """The settings of `vfplan.plan` or `audit`, loaded and checked.
@@ -45,8 +42,8 @@ class ClosedLoop:
         UserError: for tasks or a checkpoint that do not fit.
     """
 
-    def __init__(self, config: PlanConfig | AuditConfig) -> None:
-        assert isinstance(config.env, PushConfig)  # `gym_planning` runs the others
+    def __init__(self, config: SessionConfig) -> None:
+        assert isinstance(config.env, PushConfig)  # `gym_run` runs the others
         self.config, self.env = config, config.env
         self.planner = build_planner(config.planner, self.env)
         self.device = resolve_device(config.device)

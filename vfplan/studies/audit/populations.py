@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from planners.base import Plan, Planner
-from vfplan.control.loop import ControlConfig, Controller, Environment
+from vfplan.control.loop import Controller, Environment
 from vfplan.control.scoring import Scorer
+from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal
 from vfplan.models.base import Context
 

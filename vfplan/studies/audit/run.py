@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,9 +30,7 @@ from vfplan.output.folder import RunDir
 from vfplan.pixels import area_average
 from vfplan.studies.audit.populations import Moment, Witness
 from vfplan.studies.audit.report import FOLLOWED, Judged, Places, plot, report, table
-
-if TYPE_CHECKING:
-    from vfplan.audit import AuditConfig
+from vfplan.studies.audit.settings import AuditConfig
 
 RESOLUTION_CM = 0.01  # true distances closer than this are equal: an object that nobody touches still trembles
 

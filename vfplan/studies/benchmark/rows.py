@@ -11,20 +11,17 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from envs.tasks import TaskSet
 from vfplan.control.loop import Trajectory
 from vfplan.control.session import ClosedLoop, load_tasks
+from vfplan.control.settings import PlanConfig, SessionConfig
 from vfplan.errors import UserError
 from vfplan.studies.benchmark import policies
 from vfplan.studies.benchmark.policies import PolicyLoop
+from vfplan.studies.benchmark.settings import BenchmarkConfig
 from vfplan.studies.benchmark.state_cost import StateCostLoop
-
-if TYPE_CHECKING:
-    from vfplan.audit import AuditConfig
-    from vfplan.benchmark import BenchmarkConfig
-    from vfplan.plan import PlanConfig
 
 SIMULATOR_IMAGE = "simulator-image"
 BASELINES = ("random", "zero", "data-policy", "scripted", "simulator-state", SIMULATOR_IMAGE)
@@ -56,7 +53,7 @@ class Row:
     requested: bool = False
 
 
-Configure = Callable[[Sequence[str]], "PlanConfig"]
+Configure = Callable[[Sequence[str]], PlanConfig]
 """From overrides of `vfplan.plan` to its settings."""
 
 
@@ -121,7 +118,7 @@ def _planning_row(name: str, loop: ClosedLoop, overrides: Sequence[str], *, requ
     return Row(name, loop, about, reads, tuple(overrides), every, requested)
 
 
-def _about(settings: PlanConfig | AuditConfig, tasks: TaskSet) -> dict[str, Any]:
+def _about(settings: SessionConfig, tasks: TaskSet) -> dict[str, Any]:
     return {
         "env": asdict(settings.env),
         "tasks": settings.tasks,

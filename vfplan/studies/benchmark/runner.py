@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm import tqdm
 
@@ -20,10 +20,8 @@ from vfplan.studies.benchmark.episodes import Episode, RowFolder, episodes
 from vfplan.studies.benchmark.plots import pictures
 from vfplan.studies.benchmark.report import RowReport, row_reports
 from vfplan.studies.benchmark.rows import BASELINES, SIMULATOR_IMAGE, Configure, Row, rows
+from vfplan.studies.benchmark.settings import BenchmarkConfig
 from vfplan.studies.benchmark.tables import markdown_table, notes, text_table
-
-if TYPE_CHECKING:
-    from vfplan.benchmark import BenchmarkConfig
 
 
 def run(config: BenchmarkConfig, configure: Configure) -> None:

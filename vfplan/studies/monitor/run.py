@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,9 +31,7 @@ from vfplan.models.latent_space import latent_space
 from vfplan.output.folder import RunDir
 from vfplan.studies.monitor import report as fault_report
 from vfplan.studies.monitor.report import Episodes
-
-if TYPE_CHECKING:
-    from vfplan.monitor import MonitorConfig
+from vfplan.studies.monitor.settings import MonitorConfig
 
 NOMINAL = "none"
 """The name of the fault that is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
@@ -26,10 +26,8 @@ from vfplan.studies.offline import (
 )
 from vfplan.studies.offline.page import Done, page
 from vfplan.studies.offline.section import Picture, Test, line
+from vfplan.studies.offline.settings import EvaluateConfig
 from vfplan.studies.offline.trial import HeldOut, NotApplicableError, Trial
-
-if TYPE_CHECKING:
-    from vfplan.evaluate import EvaluateConfig
 
 TESTS: tuple[Test, ...] = (
     bits.TEST,

@@ -31,3 +31,19 @@ class Settings:
         )  # fmt: skip
         if not self.temperatures or min(self.temperatures) < 0:
             raise ValueError(f"temperatures must be one or more numbers from 0 on; got {self.temperatures}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(Settings):
+    """Configuration of `vfplan.evaluate`; the comments in `configs/evaluate.yaml` say what each key is."""
+
+    data: str
+    checkpoint: str = ""
+    episodes: int = 0
+    threads: int = 0
+    device: str = "auto"
+    run_dir: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, episodes=0, threads=0)

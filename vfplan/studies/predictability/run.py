@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -15,9 +14,7 @@ from vfplan.output.folder import RunDir
 from vfplan.statistics import Interval
 from vfplan.studies.predictability.positions import Positions, Source, collect, is_in_pixels
 from vfplan.studies.predictability.predictor import PAST, Predictor, Scores, fit
-
-if TYPE_CHECKING:
-    from vfplan.predictability import PredictabilityConfig
+from vfplan.studies.predictability.settings import PredictabilityConfig
 
 HELD_OUT = 6  # one of so many episodes
 STILL = {"m": 0.005, "px": 5.0}  # a step that displaces an object by no more does not move it

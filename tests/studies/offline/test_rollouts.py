@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial, write_store
 from tests.rows import Rows
+from tests.studies.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial, write_store
 from vfplan.metrics.similarity import QUANTISATION_PSNR
 from vfplan.studies.offline import moved, position, rollouts
 from vfplan.studies.offline.trial import NotApplicableError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,19 +19,17 @@ from envs.push import PushEnv
 from envs.scene import PushConfig
 from planners.search import SearchPlanner
 from vfplan import costs
+from vfplan.collection.settings import CollectConfig, ExplorationConfig
 from vfplan.control.loop import Controller, Problem, Proprioception, Trajectory, run_episodes
 from vfplan.control.scoring import Scorer
 from vfplan.control.session import build_planner, check_scales, groups, load_trained
 from vfplan.control.session import describe as describe_environment
+from vfplan.control.settings import PlanConfig
 from vfplan.data.episode import Episode
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.models.latent_space import latent_space
 from vfplan.models.precision import network_dtype
-
-if TYPE_CHECKING:
-    from vfplan.collect import CollectConfig, ExplorationConfig
-    from vfplan.plan import PlanConfig
 
 
 class Explorer:

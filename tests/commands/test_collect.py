@@ -61,7 +61,7 @@ def start():
     started = []
 
     def start(out, *arguments, before=()):
-        root = Path(__file__).resolve().parents[1]
+        root = Path(__file__).resolve().parents[2]
         command = [sys.executable, "-m", "vfplan.collect", *SMALL, f"out={out}", f"run_dir={out.parent / 'record'}"]
         process = subprocess.Popen(
             [*before, *command, *arguments],

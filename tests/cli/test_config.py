@@ -272,7 +272,7 @@ assert "torch" not in sys.modules
     for argument in ("--help", "no_such_key=1"):
         process = subprocess.run(
             [sys.executable, "-c", program.format(argument=argument)], cwd=tmp_path, capture_output=True, text=True,
-            env={"PYTHONPATH": str(Path(__file__).resolve().parents[1]), "PATH": ""},
+            env={"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PATH": ""},
         )  # fmt: skip
         assert process.returncode == 0, process.stderr
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial
+from tests.studies.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial
 from vfplan.output.folder import RunDir
 from vfplan.studies.offline import detection, drift
 from vfplan.studies.offline.battery import TESTS, as_json, perform

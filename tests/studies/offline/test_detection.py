@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tests.offline.conftest import PAST, GaussianWorld, Replay, gaussian_store, trial
+from tests.studies.offline.conftest import PAST, GaussianWorld, Replay, gaussian_store, trial
 from vfplan.models.base import LogProb
 from vfplan.studies.offline import bits, detection
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.offline.conftest import QUICK, GaussianWorld, gaussian_store, trial
+from tests.studies.offline.conftest import QUICK, GaussianWorld, gaussian_store, trial
 from vfplan.statistics import Estimate
 from vfplan.studies.offline.calibration import measure
 from vfplan.studies.offline.pit import LEVELS, Counts, split

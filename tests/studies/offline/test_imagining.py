@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.offline.conftest import (
+from tests.studies.offline.conftest import (
     PAST,
     STD,
     GaussianWorld,

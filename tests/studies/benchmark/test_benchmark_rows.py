@@ -14,12 +14,12 @@ import vfplan.studies.benchmark.runner
 from envs.push import PushEnv
 from envs.scene import PRESETS
 from tests.refusal import refused
-from vfplan.benchmark import BenchmarkConfig
 from vfplan.benchmark import main as benchmark
 from vfplan.control.session import load_tasks
 from vfplan.plan import main as plan
 from vfplan.studies.benchmark.policies import PolicyLoop, scripted
 from vfplan.studies.benchmark.rows import BASELINES, rows
+from vfplan.studies.benchmark.settings import BenchmarkConfig
 
 TINY = "planner.samples=3 planner.elites=1 planner.iterations=1 control.replan_every=2"
 CONFIG = BenchmarkConfig(

@@ -77,7 +77,7 @@ def test_a_killed_run_goes_on(tmp_path):
     out, arguments = tmp_path / "store", ["source=movement", "episodes=480", "shard_episodes=16", "workers=2"]
     record = [f"run_dir={tmp_path / 'record'}"]
     command = [sys.executable, "-m", "vfplan.generate", *SMALL, f"out={out}", *record, *arguments]
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     manifest = out / "manifest.jsonl"

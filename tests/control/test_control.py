@@ -6,8 +6,9 @@ import torch
 
 import planners
 from tests.rows import Rows
-from vfplan.control.loop import ControlConfig, Controller, Problem, run_episodes
+from vfplan.control.loop import Controller, Problem, run_episodes
 from vfplan.control.scoring import Scorer, ScoringConfig
+from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
 

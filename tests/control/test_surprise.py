@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import planners
-from tests.test_control import SIZE, BlobModel, BlobWorld, draw, moved, problem
-from vfplan.control.loop import ControlConfig, Controller, Problem, run_episodes
+from tests.control.test_control import SIZE, BlobModel, BlobWorld, draw, moved, problem
+from vfplan.control.loop import Controller, Problem, run_episodes
 from vfplan.control.scoring import Scorer, ScoringConfig
+from vfplan.control.settings import ControlConfig
 from vfplan.control.surprise import Monitor, SurpriseConfig
 from vfplan.costs import GoalImage, GoalImageConfig
 from vfplan.models.base import Context

@@ -146,7 +146,7 @@ def test_the_command_reports_the_data_policy_its_switches_and_what_is_held(tmp_p
 
 
 def test_a_registered_environment_that_tells_positions_works_too(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent / "envs")])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[1] / "envs")])
     # A pixel is its unit; an action moves the dot by up to eight, all of which is known.
     given = ["env=gym", "env.id=registered:vfplan-test/Told-v0", "moving=1", *QUICK, "steps=300", "episodes=60"]
     main([*given, f"run_dir={tmp_path / 'out'}"])
@@ -174,7 +174,7 @@ def test_a_registered_environment_that_tells_positions_works_too(tmp_path, monke
     ],
 )
 def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(arguments, words, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parent / "envs")])
+    monkeypatch.setattr(sys, "path", [*sys.path, str(Path(__file__).parents[1] / "envs")])
     import registered  # noqa: F401
 
     message = refused(capsys, main, [*arguments, f"run_dir={tmp_path / 'out'}"])

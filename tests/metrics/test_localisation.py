@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tests.offline.conftest import FLOOR_TO_PIXEL, arena
+from tests.studies.offline.conftest import FLOOR_TO_PIXEL, arena
 from vfplan.metrics.localisation import Colour, Locator, colourfulness, held
 
 FIFTH = 2e-3  # m: a pixel of the arena is about 1 cm

@@ -5,8 +5,9 @@ import torch
 
 import planners
 from tests.no_waiting import NoWaiting
-from vfplan.control.loop import ControlConfig, Controller
+from vfplan.control.loop import Controller
 from vfplan.control.scoring import FinalistsConfig, Scorer, ScoringConfig
+from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.offline.conftest import QUICK, tiny_videoflow, trial
+from tests.studies.offline.conftest import QUICK, tiny_videoflow, trial
 from vfplan.studies.offline import bits
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.offline.conftest import trial
+from tests.studies.offline.conftest import trial
 from vfplan.data import known
 from vfplan.data.filling import fill_store
 from vfplan.data.store import FORMAT_VERSION, EpisodeStore, StoreMeta

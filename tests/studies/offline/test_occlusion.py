@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.offline.conftest import FLOOR_TO_PIXEL, Replay, arena, trial, write_store
+from tests.studies.offline.conftest import FLOOR_TO_PIXEL, Replay, arena, trial, write_store
 from vfplan.studies.offline import occlusion
 from vfplan.studies.offline.occlusion import Window, find_windows
 from vfplan.studies.offline.trial import NotApplicableError

@@ -1,0 +1,1 @@
+"""Episodes of policies and planners for episode stores: what the command `collect` runs."""

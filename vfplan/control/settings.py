@@ -1,0 +1,103 @@
+"""How closed-loop episodes are run. No torch here: the commands' `--help` reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from vfplan.checks import require_at_least
+
+if TYPE_CHECKING:
+    from envs import GymConfig, PushConfig
+    from planners.search import PlannerConfig
+    from vfplan.control.scoring import ScoringConfig
+    from vfplan.costs import CostConfig
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """How episodes are run."""
+
+    steps: int = 30
+    """Actions per episode."""
+    replan_every: int = 2
+    """Actions executed before planning again."""
+    on_surprise: Literal["ignore", "replan", "stop"] = "ignore"
+    """What an alarm of the monitor does to its episode: nothing, a plan from a cold start at once, or zero actions from
+    then on."""
+    monitor: str = ""
+    """The surprise.json that `vfplan.monitor` wrote; empty for no monitor."""
+
+    def __post_init__(self) -> None:
+        require_at_least(self, steps=1, replan_every=1)
+
+    def require_horizon(self, horizon: int) -> None:
+        """Raise ValueError unless plans of `horizon` actions last until the next one is made."""
+        if self.replan_every > horizon:
+            raise ValueError(f"control.replan_every={self.replan_every} exceeds planner.horizon={horizon}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosedLoopConfig:
+    """What every command is told that runs closed-loop episodes; the comments in its YAML file say what each key is."""
+
+    env: PushConfig | GymConfig
+    planner: PlannerConfig
+    cost: CostConfig
+    scoring: ScoringConfig
+    control: ControlConfig
+    checkpoint: str = ""
+    lockstep: int = 10
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0
+    device: str = "auto"
+    seed: int = 0
+    run_dir: str = ""
+
+    def __post_init__(self) -> None:
+        require_at_least(self, lockstep=1, threads=0)
+        self.control.require_horizon(self.planner.horizon)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionConfig(ClosedLoopConfig):
+    """What is told of episodes of a task set, planned with a model or with the simulator."""
+
+    model: Literal["videoflow", "oracle"] = "videoflow"
+    tasks: Literal["benchmark", "dev"] = "benchmark"
+    num_tasks: int = 10
+    goal_hand: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.num_tasks < 0:
+            raise ValueError(f"num_tasks must be 0 (all) or more; got {self.num_tasks}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanConfig(SessionConfig):
+    """Configuration of `vfplan.plan`; the comments in `configs/plan.yaml` say what each key is."""
+
+    gif: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model == "oracle" and self.checkpoint:
+            raise ValueError("model=oracle is the simulator itself and takes no checkpoint")
+        if self.model == "oracle" and self.planner.needs_gradients:
+            raise ValueError(
+                "model=oracle has no gradients, which planner=gradient and planner.refine_steps above 0 need; "
+                "expected model=videoflow, or a planner that only samples"
+            )
+        if self.planner.needs_gradients and self.scoring.finalists.count:
+            raise ValueError(
+                "scoring.finalists makes a plan's cost depend on the other plans, so its gradient means nothing; set "
+                "scoring.finalists.count=0, or a planner that only samples"
+            )
+        if self.control.on_surprise != "ignore" and not self.control.monitor:
+            raise ValueError(
+                f"control.on_surprise={self.control.on_surprise} needs control.monitor=FILE, a surprise.json of "
+                "python -m vfplan.monitor"
+            )
+        if self.model == "oracle" and self.control.monitor:
+            raise ValueError("model=oracle gives no likelihoods for control.monitor to watch")

@@ -1,0 +1,42 @@
+"""What is compared. No torch here: `python -m vfplan.benchmark --help` reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from vfplan.checks import require_at_least
+
+if TYPE_CHECKING:
+    from envs.scene import PushConfig
+
+
+@dataclass(frozen=True)
+class BenchmarkConfig:
+    """Configuration of `vfplan.benchmark`; the comments in `configs/benchmark.yaml` say what each key is."""
+
+    env: PushConfig
+    tasks: Literal["benchmark", "dev"] = "benchmark"
+    num_tasks: int = 0
+    models: tuple[str, ...] | str = ("videoflow",)
+    planners: tuple[str, ...] | str = ("icem",)
+    rows: dict[str, str] | None = None
+    settings: str = ""
+    reference: str = ""
+    data_policy: str = "mixed"
+    steps: int = 30
+    lockstep: int = 10
+    workers: int = 1
+    threads: int = 0
+    device: str = "auto"
+    seed: int = 0
+    run_dir: str = ""
+
+    def __post_init__(self) -> None:
+        require_at_least(self, num_tasks=0, steps=1, lockstep=1, workers=0, threads=0, seed=0)
+        if self.workers != 1 and self.threads > 1:
+            each = "each process (workers=0)" if self.workers == 0 else f"each of workers={self.workers} processes"
+            raise ValueError(f"{each} has one thread; got threads={self.threads}: leave one out")
+        for name in ("models", "planners"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must name at least one")
