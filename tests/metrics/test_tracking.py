@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vfplan.metrics.tracking import Tracker, colours_of, hue_weights
+from vfplan.metrics.tracking import Tracker, colours_of, colours_seen, hue_weights
 
 SIZE, METRES = 48, 0.4
 RED, GREEN, BLUE = (0.9, 0.1, 0.1), (0.1, 0.8, 0.15), (0.1, 0.2, 0.9)
@@ -70,3 +70,24 @@ def test_colours_are_read_where_the_objects_are():
     frames = np.stack([scene(each, (RED, GREEN, BLUE)).permute(1, 2, 0).numpy() for each in places])
     found = colours_of((frames * 255).round().astype(np.uint8), places, FLOOR_TO_PIXEL)
     assert np.abs(found - np.array([RED, GREEN, BLUE])).max() < 0.01
+
+
+def clip(places, hidden):
+    """Frames (T, SIZE, SIZE, 3) uint8 of three objects at places (3, 2); the first is hidden where it says so."""
+    drawn = [scene(places, (RED, GREEN, BLUE), hidden=(0,) if at else ()) for at in hidden]
+    return np.stack([(image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8) for image in drawn])
+
+
+def test_a_colour_that_is_hidden_at_times_is_read_at_others():
+    places = apart(2)
+    frames = np.stack([clip(places[0], [True, True, False]), clip(places[1], [False, True, True])])
+    found = colours_seen(frames, np.repeat(places[:, None], 3, axis=1), FLOOR_TO_PIXEL)
+    assert np.abs(found - np.array([RED, GREEN, BLUE])).max() < 0.01
+
+
+def test_images_that_hide_an_object_do_not_say_how_large_it_is():
+    places = apart(6)
+    images = [scene(each, (RED, GREEN, BLUE), hidden=(0,) if index > 1 else ()) for index, each in enumerate(places)]
+    red = torch.tensor(RED).expand(6, -1)
+    tracker = Tracker.fit(torch.stack(images), red, places[:, 0], FLOOR_TO_PIXEL, SIZE)
+    assert tracker.usual == Tracker.fit(torch.stack(images[:2]), red[:2], places[:2, 0], FLOOR_TO_PIXEL, SIZE).usual > 0

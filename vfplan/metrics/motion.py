@@ -16,14 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from vfplan.data.store import EpisodeStore
-from vfplan.metrics.tracking import Tracker, colours_of
+from vfplan.metrics.tracking import COLOURED, Tracker, colours_seen
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import unit_from_frames
 
 Floats = NDArray[np.float64]
 
 MOVED = 0.01  # m, from which an object counts as moved
-COLOURED = 1e-3  # an object's share of the image, weighted by chroma, from which it can be followed
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Yardstick:
             return None
         frames = np.stack([episode.frames[window] for episode in chosen])
         actions = np.stack([episode.actions[window.start : window.stop - 1] for episode in chosen])
-        colours = torch.from_numpy(colours_of(frames[:, 0], poses[:, 0], floor))
+        colours = torch.from_numpy(colours_seen(frames, poses, floor))
         images = _thumbnails(torch.from_numpy(frames[:, past - 1 :]), downscale)
         tracker = Tracker.fit(
             *_each_object(images, colours), poses[:, past - 1 :].reshape(-1, 2), floor, store.image_size

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 LEAST_COSINE = 0.5  # of the angle between two hues, from which a pixel counts as an object's
 FAINT = 0.05  # chroma below it is noise
+COLOURED = 1e-3  # an object's share of the image, weighted by chroma, from which it can be followed
 LOST = 0.2  # of an object's usual colour, below which it is not seen
 
 
@@ -45,7 +46,7 @@ class Tracker:
     correction: Floats
     """(3, 2): (x, y, 1) on the floor times this is the object's position, m."""
     usual: float
-    """Median mass of an object, as a share of the image."""
+    """Median mass of an object that is not hidden, as a share of the image."""
 
     @classmethod
     def fit(
@@ -55,7 +56,7 @@ class Tracker:
         to_fraction = np.diag([1 / image_size, 1 / image_size, 1.0]) @ np.asarray(floor_to_pixel, dtype=np.float64)
         plain = cls(np.linalg.inv(to_fraction), np.eye(3)[:, :2], 0.0)
         found, mass = plain.locate(images, colours)
-        usual = float(np.median(mass))
+        usual = float(np.median(mass[mass > COLOURED])) if (mass > COLOURED).any() else 0.0
         whole = mass > 0.5 * usual
         points = np.concatenate([found[whole], np.ones((int(whole.sum()), 1))], axis=1)
         correction = np.linalg.lstsq(points, np.asarray(object_xy, dtype=np.float64)[whole], rcond=None)[0]
@@ -76,6 +77,18 @@ class Tracker:
         share = (mass / (rows * columns)).cpu().numpy()
         seen = share > LOST * self.usual
         return np.where(seen[..., None], floor @ self.correction, np.nan), share
+
+
+def colours_seen(frames: NDArray[np.uint8], object_xy: Floats, floor_to_pixel: ArrayLike) -> NDArray[np.float32]:
+    """The colour (N, O, C) of each object at (N, T, O, 2) m in clips (N, T, Y, X, C), where it is seen best of T times.
+
+    At one time it may be hidden, by the hand or beneath a roof.
+    """
+    windows, objects = object_xy.shape[0], object_xy.shape[2]
+    each = colours_of(frames.reshape(-1, *frames.shape[2:]), object_xy.reshape(-1, objects, 2), floor_to_pixel)
+    each = each.reshape(windows, -1, objects, each.shape[-1])
+    strongest = np.ptp(each, axis=-1).argmax(axis=1)
+    return np.take_along_axis(each, strongest[:, None, :, None], axis=1)[:, 0]
 
 
 def colours_of(frames: ArrayLike, object_xy: ArrayLike, floor_to_pixel: ArrayLike) -> NDArray[np.float32]:
