@@ -6,7 +6,9 @@ import torch
 
 import planners
 from tests.rows import Rows
-from vfplan.control.loop import Controller, Problem, run_episodes
+from vfplan.control.agent import plan_episodes
+from vfplan.control.controller import Controller
+from vfplan.control.loop import Problem
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
@@ -101,7 +103,7 @@ def controller(config=CONFIG, seed=0, planner=None):
 
 
 def test_control_brings_every_blob_to_its_goal_and_stays():
-    trajectory = run_episodes(problem(), controller())
+    trajectory = plan_episodes(problem(), controller())
     for infos, goal in zip(trajectory.infos, GOALS, strict=True):
         assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0  # half the width of the blob
 
@@ -116,7 +118,7 @@ def test_a_goal_that_changes_on_the_way_is_pursued_from_a_cold_start():
 
     cold, forget = [], loop.forget
     loop.forget = lambda problems: cold.append(problems.tolist()) or forget(problems)
-    trajectory = run_episodes(problem(), loop, renew=renew)
+    trajectory = plan_episodes(problem(), loop, renew=renew)
     assert len(calls) == 8 and cold == [[True, False, True]]
     np.testing.assert_array_equal(calls[-1], second)
     for infos, goal in zip(trajectory.infos, GOALS[::-1], strict=True):
@@ -124,7 +126,7 @@ def test_a_goal_that_changes_on_the_way_is_pursued_from_a_cold_start():
 
 
 def test_what_is_executed_instead_of_a_plan_is_what_is_remembered():
-    trajectory = run_episodes(problem(), controller(), imagine=False, disturb=lambda action: action * 0 + 0.25)
+    trajectory = plan_episodes(problem(), controller(), imagine=False, disturb=lambda action: action * 0 + 0.25)
     assert (trajectory.actions == 0.25).all()
     for infos, start in zip(trajectory.infos, STARTS, strict=True):
         np.testing.assert_allclose(infos[0]["position"], np.array(start) + 0.5)
@@ -133,13 +135,13 @@ def test_what_is_executed_instead_of_a_plan_is_what_is_remembered():
 def test_gradients_through_model_and_cost_bring_every_blob_to_its_goal():
     """Two starts only, and none of their actions is drawn near the right one."""
     planner = planners.build(planners.GradientConfig(horizon=4, samples=2, steps=8, step_size=0.2, init_std=0.01))
-    trajectory = run_episodes(problem(), controller(planner=planner))
+    trajectory = plan_episodes(problem(), controller(planner=planner))
     for infos, goal in zip(trajectory.infos, GOALS, strict=True):
         assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0
 
 
 def test_shapes_of_what_happened():
-    trajectory = run_episodes(problem(), controller())
+    trajectory = plan_episodes(problem(), controller())
     assert trajectory.frames.shape == (3, 8, SIZE, SIZE, 3)
     assert trajectory.actions.shape == (3, 7, 4)
     assert trajectory.imagined.shape == (3, 7, SIZE, SIZE, 3)
@@ -147,20 +149,20 @@ def test_shapes_of_what_happened():
 
 
 def test_what_a_perfect_model_imagined_is_what_happened():
-    trajectory = run_episodes(problem(), controller())
+    trajectory = plan_episodes(problem(), controller())
     difference = trajectory.imagined.astype(int) - trajectory.frames[:, 1:].astype(int)
     assert np.abs(difference).max() <= 12  # the model reads positions from rounded colours
 
 
 def test_the_same_seed_gives_the_same_episode():
-    first, second = (run_episodes(problem(), controller(seed=4)) for _ in range(2))
-    other = run_episodes(problem(), controller(seed=5))
+    first, second = (plan_episodes(problem(), controller(seed=4)) for _ in range(2))
+    other = plan_episodes(problem(), controller(seed=5))
     assert np.array_equal(first.actions, second.actions)
     assert not np.array_equal(first.actions, other.actions)
 
 
 def test_zero_actions_change_nothing():
-    trajectory = run_episodes(problem(), controller(planner=planners.build(planners.ZeroConfig(horizon=4))))
+    trajectory = plan_episodes(problem(), controller(planner=planners.build(planners.ZeroConfig(horizon=4))))
     assert (trajectory.actions == 0).all()
     assert (trajectory.frames == trajectory.frames[:, :1]).all()
 
@@ -192,7 +194,7 @@ def test_a_cost_is_given_the_models_memory_and_the_newest_frame_of_its_own_probl
     planner = planners.build(planners.IcemConfig(horizon=4, samples=8, elites=4, iterations=1))
     watched = Scorer(BlobModel(), cost, ScoringConfig(downscale=1, rows_per_call=8))
     watching = Controller(BlobModel(), planner, watched, ControlConfig(steps=1, replan_every=1), torch.Generator())
-    run_episodes(problem(), watching)
+    plan_episodes(problem(), watching)
     assert len(seen) == 3  # a call per problem
     for (count, memory, current), start in zip(seen, STARTS, strict=True):
         assert count == 1 and torch.allclose(memory, torch.tensor([start]), atol=0.1)

@@ -5,7 +5,7 @@ import torch
 
 import planners
 from tests.no_waiting import NoWaiting
-from vfplan.control.loop import Controller
+from vfplan.control.controller import Controller
 from vfplan.control.scoring import FinalistsConfig, Scorer, ScoringConfig
 from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig

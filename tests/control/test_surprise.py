@@ -8,7 +8,9 @@ import torch
 
 import planners
 from tests.control.test_control import SIZE, BlobModel, BlobWorld, draw, moved, problem
-from vfplan.control.loop import Controller, Problem, run_episodes
+from vfplan.control.agent import plan_episodes
+from vfplan.control.controller import Controller
+from vfplan.control.loop import Problem
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.control.settings import ControlConfig
 from vfplan.control.surprise import Monitor, SurpriseConfig
@@ -106,7 +108,7 @@ def run(on_surprise="ignore", fault=None, *, monitor=True, planner=None):
     nominal = problem()
     worlds = [FaultyWorld(start, fault if row == 1 else None) for row, start in enumerate(STARTS)]
     faulty = Problem(worlds, [world.observe() for world in worlds], nominal.goal_images)
-    return run_episodes(faulty, controller, imagine=False)
+    return plan_episodes(faulty, controller, imagine=False)
 
 
 def test_only_the_episode_with_the_fault_is_alarmed_at_the_first_frame_after_it():
@@ -172,7 +174,7 @@ def test_an_alarm_at_the_last_executed_action_makes_the_next_planning_cold():
     controller = Controller(model, recorder, scorer, config, torch.Generator().manual_seed(0), monitor)
     worlds = [FaultyWorld(STARTS[0], None), FaultyWorld(STARTS[1], "teleport")]
     goals = problem(range(2)).goal_images
-    run_episodes(Problem(worlds, [world.observe() for world in worlds], goals), controller, imagine=False)
+    plan_episodes(Problem(worlds, [world.observe() for world in worlds], goals), controller, imagine=False)
     first, second = recorder.asked
     assert (second.mean[0] != 0).any() and (second.mean[1] == 0).all()
     assert torch.equal(second.std[1], first.std[1])

@@ -8,7 +8,7 @@ import torch
 
 from envs.push import PushEnv
 from tests.costs.synthetic import image
-from vfplan.control.loop import Proprioception
+from vfplan.control.proprioception import Proprioception
 from vfplan.costs import Goal, GoalImage, GoalImageConfig, Pixel, PixelConfig
 from vfplan.errors import UserError
 

@@ -20,7 +20,10 @@ from envs.scene import PushConfig
 from planners.search import SearchPlanner
 from vfplan import costs
 from vfplan.collection.settings import CollectConfig, ExplorationConfig
-from vfplan.control.loop import Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.control.agent import plan_episodes
+from vfplan.control.controller import Controller
+from vfplan.control.loop import Problem, Trajectory
+from vfplan.control.proprioception import Proprioception
 from vfplan.control.scoring import Scorer
 from vfplan.control.session import build_planner, check_scales, groups, load_trained
 from vfplan.control.session import describe as describe_environment
@@ -81,7 +84,7 @@ class Explorer:
         seed = int(np.random.default_rng([self.config.seed, group.start, 1]).integers(2**63))
         rng = torch.Generator(self.device).manual_seed(seed)
         controller = Controller(self.checkpoint.model, self.planner, self.scorer, self.planning.control, rng)
-        happened = run_episodes(problem, controller, imagine=False, renew=course.renew, disturb=course.disturb)
+        happened = plan_episodes(problem, controller, imagine=False, renew=course.renew, disturb=course.disturb)
         course.close()
         return [_episode(happened, row, info) for row, (_, info) in enumerate(starts)]
 

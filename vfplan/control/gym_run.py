@@ -20,7 +20,9 @@ from envs.gym_tasks import GymTasks
 from planners.baselines import RandomConfig, ZeroConfig
 from planners.search import PlannerConfig
 from vfplan import costs
-from vfplan.control.loop import Controller, Problem, Trajectory, run_episodes
+from vfplan.control.agent import plan_episodes
+from vfplan.control.controller import Controller
+from vfplan.control.loop import Problem, Trajectory
 from vfplan.control.scoring import Scorer
 from vfplan.control.session import check_scales, groups
 from vfplan.control.settings import PlanConfig
@@ -54,7 +56,7 @@ def run(config: PlanConfig) -> None:
             controller = Controller(model, _planner(config, model.action_dim), scorer, config.control, rng)
             problem = _problem(config.env, tasks, group)
             wanted = config.gif and group.start == 0
-            trajectory = run_episodes(problem, controller, imagine=wanted, progress=bar.update)
+            trajectory = plan_episodes(problem, controller, imagine=wanted, progress=bar.update)
             for index, task in enumerate(group):
                 found = gym_tasks.measure(tasks, task, trajectory.frames[index], trajectory.infos[index])
                 rows.append({"task": task, "seed": tasks.seeds[task], "solved": gym_tasks.is_solved(found), **found})

@@ -20,8 +20,11 @@ from envs.scene import PushConfig
 from envs.tasks import TaskSet
 from planners.search import PlannerConfig, SearchPlanner
 from vfplan import costs
+from vfplan.control.agent import plan_episodes
 from vfplan.control.calibration import Calibration, read_calibration
-from vfplan.control.loop import Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.control.controller import Controller
+from vfplan.control.loop import Problem, Trajectory
+from vfplan.control.proprioception import Proprioception
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.control.settings import ControlConfig, SessionConfig
 from vfplan.control.surprise import Monitor
@@ -83,7 +86,7 @@ class ClosedLoop:
         """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
         monitor, scorer = _monitor(self.model, self.calibration), self.scorer(self.tasks.select(group))
         controller = Controller(self.model, self.planner, scorer, self.config.control, self.rng(group), monitor)
-        return run_episodes(self.problem(group), controller, imagine=imagine, progress=progress)
+        return plan_episodes(self.problem(group), controller, imagine=imagine, progress=progress)
 
 
 def build_planner(config: PlannerConfig, env: PushConfig) -> SearchPlanner:

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-import vfplan.control.loop
+import vfplan.control.agent
 import vfplan.control.session
 import vfplan.studies.benchmark.runner
 from envs.push import PushEnv
@@ -43,7 +43,7 @@ def arguments(folder, *more, models="[oracle]"):
 def steady(patch):
     """By this clock everything takes half a second, and nobody commits while the tests run."""
     ticks = itertools.count()
-    patch.setattr(vfplan.control.loop.time, "perf_counter", lambda: next(ticks) / 2)
+    patch.setattr(vfplan.control.agent.time, "perf_counter", lambda: next(ticks) / 2)
     patch.setattr(vfplan.studies.benchmark.runner, "git_commit", lambda: "c" * 40)
 
 

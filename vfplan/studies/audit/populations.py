@@ -5,7 +5,7 @@ E problem, N candidate, T step, A action, S simulator state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from planners.base import Plan, Planner
-from vfplan.control.loop import Controller, Environment
+from planners.base import Planner
+from vfplan.control.agent import plan_episodes
+from vfplan.control.controller import Controller
+from vfplan.control.finalists import Score
+from vfplan.control.loop import Problem
 from vfplan.control.scoring import Scorer
 from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal
@@ -36,44 +39,40 @@ class Moment:
     """(E, N, T, A), those of the last one."""
 
 
-class Witness(Controller):
-    """A controller that remembers the first and the last candidates of every planning."""
-
-    def __init__(
-        self,
-        environments: Sequence[Environment],
-        planner: Planner,
-        scorer: Scorer,
-        config: ControlConfig,
-        rng: torch.Generator,
-    ) -> None:
-        self.recorder = _Recorder(scorer)
-        super().__init__(scorer.model, planner, self.recorder, config, rng)
-        self.environments = environments
-        self.moments: list[Moment] = []
-
-    def plan(self, context: Context, goal: Goal) -> Plan:
-        """Plan as every controller does, and remember."""
-        self.recorder.populations.clear()
-        states = np.stack([environment.get_state() for environment in self.environments])
-        plan = super().plan(context, goal)
-        populations = self.recorder.populations
-        self.moments.append(Moment(states, context, goal, populations[0], populations[-1]))
-        return plan
-
-
-class _Recorder(Scorer):
+class Recorder:
     """A scorer that keeps every population it is asked about."""
 
     def __init__(self, scorer: Scorer) -> None:
-        super().__init__(scorer.model, scorer.cost, scorer.config)
+        self.scorer = scorer
         self.populations: list[Tensor] = []
 
-    def score(self, state: Any, goal: Goal, rng: torch.Generator) -> Callable[[Tensor], Tensor]:
-        score = super().score(state, goal, rng)
+    def score(self, state: Any, goal: Goal, rng: torch.Generator) -> Score:
+        """The scorer's own function, which keeps what it is asked; older populations are forgotten."""
+        score = self.scorer.score(state, goal, rng)
+        self.populations = []
 
         def recorded(plans: Tensor) -> Tensor:
             self.populations.append(plans.detach().clone())
             return score(plans)
 
         return recorded
+
+
+def moments(
+    problem: Problem,
+    planner: Planner,
+    scorer: Scorer,
+    config: ControlConfig,
+    rng: torch.Generator,
+    progress: Callable[[int], Any],
+) -> list[Moment]:
+    """Run the episodes of E problems; every planning on the way."""
+    recorder, found = Recorder(scorer), []
+
+    def remember(context: Context, goal: Goal) -> None:
+        states = np.stack([environment.get_state() for environment in problem.environments])
+        found.append(Moment(states, context, goal, recorder.populations[0], recorder.populations[-1]))
+
+    controller = Controller(scorer.model, planner, recorder, config, rng)
+    plan_episodes(problem, controller, imagine=False, progress=progress, on_plan=remember)
+    return found

@@ -17,7 +17,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from vfplan import costs
-from vfplan.control.loop import run_episodes
 from vfplan.control.session import ClosedLoop, describe
 from vfplan.costs import Cost, Goal
 from vfplan.device import set_threads
@@ -28,7 +27,7 @@ from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.output.folder import RunDir
 from vfplan.pixels import area_average
-from vfplan.studies.audit.populations import Moment, Witness
+from vfplan.studies.audit.populations import Moment, moments
 from vfplan.studies.audit.report import FOLLOWED, Judged, Places, plot, report, table
 from vfplan.studies.audit.settings import AuditConfig
 
@@ -75,17 +74,18 @@ class Auditor:
     def judge(self) -> Judged:
         """What every cost says of every candidate, at the chosen states."""
         config = self.config
-        plannings = math.ceil(config.control.steps / config.control.replan_every)
+        count = math.ceil(config.control.steps / config.control.replan_every)
         rng = np.random.default_rng(config.seed)
-        total = len(self.tasks) * plannings
+        total = len(self.tasks) * count
         drawn = rng.choice(total, min(config.num_states, total), replace=False)
-        chosen = np.isin(np.arange(total), drawn).reshape(len(self.tasks), plannings)
+        chosen = np.isin(np.arange(total), drawn).reshape(len(self.tasks), count)
         parts: list[Judged] = []
         with tqdm(total=len(self.tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
             for first in range(0, len(self.tasks), config.lockstep):
                 part = range(first, min(first + config.lockstep, len(self.tasks)))
-                moments = self._moments(part, bar.update)
-                for moment, wanted in zip(moments, chosen[part.start : part.stop].T, strict=True):
+                for moment, wanted in zip(
+                    self._moments(part, bar.update), chosen[part.start : part.stop].T, strict=True
+                ):
                     rows = np.flatnonzero(wanted)
                     if rows.size:
                         parts.append(self._judge(moment, rows, part))
@@ -94,9 +94,7 @@ class Auditor:
     def _moments(self, group: range, progress: Callable[[int], None]) -> list[Moment]:
         problem, rng = self.loop.problem(group), self.loop.rng(group)
         scorer = self.loop.scorer(self.tasks.select(group))
-        witness = Witness(problem.environments, self.planner, scorer, self.config.control, rng)
-        run_episodes(problem, witness, imagine=False, progress=progress)
-        return witness.moments
+        return moments(problem, self.planner, scorer, self.config.control, rng, progress)
 
     def _judge(self, moment: Moment, rows: NDArray[np.int64], part: range) -> Judged:
         """Judge both populations of the chosen problems of a moment."""

@@ -52,14 +52,14 @@ def episodes(
 ) -> list[Episode]:
     """The episodes of a group run in lockstep."""
     distances = distances_cm(tasks.select(group), trajectory)
-    share = tuple(seconds / len(group) for seconds in trajectory.plan_seconds)
+    share, costs = tuple(seconds / len(group) for seconds in trajectory.plan_seconds), trajectory.plan_costs
     return [
         Episode(
             task=task,
             lockstep_group=(group[0], group[-1]),
             distance_cm=tuple(distances[index].tolist()),
             actions=tuple(map(tuple, trajectory.actions[index].tolist())),
-            plan_cost=tuple(c if math.isfinite(c) else None for c in trajectory.plan_costs[:, index].tolist()),
+            plan_cost=() if costs is None else tuple(c if math.isfinite(c) else None for c in costs[:, index].tolist()),
             plan_seconds=share,
             replan_every=replan_every,
             commit=commit,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.script import ScriptedPush
 from envs.tasks import TaskSet
-from vfplan.control.loop import Trajectory
+from vfplan.control.loop import History, Problem, Trajectory, run_episodes
 from vfplan.control.session import start
 from vfplan.errors import UserError
 
@@ -69,6 +68,20 @@ def scripted(env: PushEnv, task: int, tasks: TaskSet, rng: np.random.Generator) 
     return act
 
 
+class Acting:
+    """An agent of one policy for each episode, none of which looks at frames."""
+
+    def __init__(self, policies: list[Act]) -> None:
+        self.policies = policies
+
+    def act(self, history: History) -> NDArray[np.float32]:
+        """The next actions (E, A)."""
+        return np.stack([policy() for policy in self.policies])
+
+    def look(self, history: History) -> None:
+        """Nothing to note: policies look at the simulator."""
+
+
 class PolicyLoop:
     """A policy on a task set, group by group: the counterpart of `vfplan.control.session.ClosedLoop`."""
 
@@ -77,30 +90,14 @@ class PolicyLoop:
 
     def run(self, group: range, *, progress: Callable[[int], None] = lambda actions: None) -> Trajectory:
         """Run the tasks of `group` in lockstep; the chances of a task depend on the seed and its index alone."""
-        environments, observations = start(self.env, self.tasks.select(group))
+        part = self.tasks.select(group)
+        environments, observations = start(self.env, part)
         acting = [
             self.policy(env, task, self.tasks, np.random.default_rng([self.seed, task]))
             for env, task in zip(environments, group, strict=True)
         ]
-        frames = [[observation["image"] for observation in observations]]
-        actions: list[Action] = []
-        infos: list[list[dict[str, Any]]] = [[] for _ in environments]
-        for _ in range(self.steps):
-            chosen = np.stack([act() for act in acting])
-            results = [env.step(action) for env, action in zip(environments, chosen, strict=True)]
-            for info, result in zip(infos, results, strict=True):
-                info.append(result[4])
-            frames.append([result[0]["image"] for result in results])
-            actions.append(chosen)
-            progress(len(chosen))
-        return Trajectory(
-            frames=np.stack(frames, axis=1),
-            actions=np.stack(actions, axis=1),
-            imagined=None,
-            infos=infos,
-            plan_costs=np.zeros((0, len(group)), np.float32),
-            plan_seconds=[],
-        )
+        problem = Problem(environments, observations, part.goal_image)
+        return run_episodes(problem, Acting(acting), self.steps, progress=progress)
 
 
 def _rest(env: PushEnv) -> Action:

@@ -18,8 +18,11 @@ from envs.faults import inject
 from envs.push import PushEnv
 from envs.tasks import TaskSet
 from vfplan import costs
+from vfplan.control.agent import plan_episodes
 from vfplan.control.calibration import Calibration, conformal_threshold, read_calibration
-from vfplan.control.loop import Controller, Problem, Proprioception, Trajectory, run_episodes
+from vfplan.control.controller import Controller
+from vfplan.control.loop import Problem, Trajectory
+from vfplan.control.proprioception import Proprioception
 from vfplan.control.scoring import Scorer
 from vfplan.control.session import build_planner, check_scales, describe, groups, load_tasks, load_trained
 from vfplan.control.surprise import Monitor
@@ -80,7 +83,7 @@ class Laboratory:
                 continue
             controller = self.controller(self.config.seed + group.start, reaction, calibration)
             problem = self._problem(tasks.select(group), group, fault)
-            trajectories.append(run_episodes(problem, controller, imagine=False, progress=progress))
+            trajectories.append(plan_episodes(problem, controller, imagine=False, progress=progress))
         starts = [self.fault_plan(task)[0] for task in range(len(tasks))]
         return Episodes.of(fault, reaction, tasks, trajectories, starts)
 
