@@ -6,6 +6,7 @@ from tests.commands.tiny import TINY
 from tests.refusal import refused
 from vfplan.collect import main as collect
 from vfplan.evaluate import main as evaluate
+from vfplan.generate import main as generate
 from vfplan.plan import main as plan
 from vfplan.train import main as train
 
@@ -49,6 +50,13 @@ def test_training_does_not_start_from_another_model(store, run, tmp_path, capsys
     begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
     message = refused(capsys, train, [*begun, *TINY, "model.flow_width=6"])
     assert "model.flow_width=4; this run needs 6" in message and not (tmp_path / "run").exists()
+
+
+def test_a_hand_that_nobody_knows_is_refused(tmp_path, capsys):
+    generate(["source=slip", "source.image_size=20", "episodes=12", f"out={tmp_path / 'slip'}", "workers=1"])
+    given = [f"data={tmp_path / 'slip'}", "hand=told", f"run_dir={tmp_path / 'out'}", "validation_episodes=3"]
+    assert "its description has no floor_to_pixel" in refused(capsys, train, given)
+    assert not (tmp_path / "out").exists()
 
 
 def test_training_does_not_start_from_a_model_of_another_name(store, run, tmp_path, capsys):

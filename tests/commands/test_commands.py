@@ -76,6 +76,17 @@ class _Stop:
         return False
 
 
+def test_a_model_that_is_told_of_the_hand_is_tested_and_plans(store, run, tmp_path):
+    begun = ["hand=told", "model.past_frames=4", "learning.steps=1", f"init={run / 'checkpoint'}"]
+    train([f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY, *begun])
+    told = f"checkpoint={tmp_path / 'run' / 'checkpoint'}"
+    assert load_checkpoint(tmp_path / "run" / "checkpoint").model.config.hand.action_scale == 0.05
+    plan(["env=push", told, f"run_dir={tmp_path / 'plan'}", *QUICK])
+    assert (tmp_path / "plan" / "results.json").is_file()
+    evaluate([f"data={store}", told, f"run_dir={tmp_path / 'tested'}", *FEW])
+    assert (tmp_path / "tested" / "index.html").is_file()
+
+
 def test_training_can_start_from_a_checkpoint(store, run, tmp_path):
     begun = [f"data={store}", f"init={run / 'checkpoint'}", f"run_dir={tmp_path / 'run'}"]
     # Settings of the model that are not given are those of the checkpoint, however small it is.

@@ -45,7 +45,7 @@ def test_an_episode_may_lack_actions_hand_and_objects(tmp_path):
     store.verify()
     assert store.action_dim == 0
     assert {name: getattr(store.episode(1), name).shape for name in lacking} == lacking
-    frames, actions = WindowSampler(store, 3, seed=0).batch(0, 5)
+    frames, actions, _ = WindowSampler(store, 3, seed=0).batch(0, 5)
     assert (frames.shape, actions.shape) == ((5, 3, 3, 8, 12), (5, 2, 0))
 
 

@@ -13,7 +13,7 @@ def store(folder):
 
 
 def test_a_batch_is_contiguous_channels_first_and_in_step_with_its_actions(store):
-    frames, actions = WindowSampler(store, 3, seed=0).batch(0, 200)
+    frames, actions, _ = WindowSampler(store, 3, seed=0).batch(0, 200)
     assert frames.shape == (200, 3, 3, 8, 12)
     assert frames.dtype == np.uint8
     assert frames.flags.c_contiguous
@@ -36,20 +36,21 @@ def test_a_batch_is_a_function_of_seed_and_step(store):
 
 
 def test_every_window_of_the_given_episodes_is_drawn_and_no_other(store):
-    frames, _ = WindowSampler(store, LENGTH, seed=0, episodes=range(2, 7)).batch(0, 500)
+    frames, *_ = WindowSampler(store, LENGTH, seed=0, episodes=range(2, 7)).batch(0, 500)
     seen = set(frames[:, 0, 0, 0, 0].tolist())
     assert seen == {10 * episode + start for episode in range(2, 7) for start in (0, 1)}
 
 
 def test_before_its_episode_a_window_stands_still_under_zero_actions(store):
     """As the memory of a controller that has just begun."""
-    frames, actions = WindowSampler(store, 4, seed=0, lead_in=2).batch(0, 300)
+    frames, actions, hand = WindowSampler(store, 4, seed=0, lead_in=2).batch(0, 300)
     episode, step = np.divmod(frames[:, :, 0, 0, 0].astype(int), 10)
     starts = step[:, -1:] - 3
     assert set(starts.flatten().tolist()) == set(range(-2, LENGTH - 2))
     np.testing.assert_array_equal(step, np.maximum(0, starts + np.arange(4)))
     expected = np.where(starts + np.arange(3) < 0, 0, episode[:, :3] + step[:, :3] / 10)
     np.testing.assert_allclose(actions[:, :, 0], expected, rtol=1e-6)
+    np.testing.assert_array_equal(hand, np.broadcast_to(episode[..., None], hand.shape))
 
 
 def test_a_window_may_be_a_whole_episode_but_not_longer(store):

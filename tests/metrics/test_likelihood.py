@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vfplan.metrics.likelihood import bits_per_dim, shuffled_actions
-from vfplan.models.base import LogProb
+from vfplan.models.base import Clip, LogProb
 
 N, P, T, L = 5, 2, 3, 2
 
@@ -29,11 +29,11 @@ class Coin:
 
 
 def episodes():
-    return torch.zeros(N, P + T, 3, 2, 2, dtype=torch.uint8), torch.zeros(N, P + T - 1, 1)
+    return Clip(torch.zeros(N, P + T, 3, 2, 2, dtype=torch.uint8), torch.zeros(N, P + T - 1, 1))
 
 
 def test_bits_are_log_two_per_dimension():
-    bits = bits_per_dim(Coin(), *episodes(), torch.Generator())
+    bits = bits_per_dim(Coin(), episodes(), torch.Generator())
     assert bits.per_step.shape == (N, T) and bits.per_level.shape == (N, L)
     assert np.allclose(bits.per_step, 36 / 12)
     assert np.allclose(bits.per_level, [12 / 12, 24 / 12])
@@ -43,7 +43,7 @@ def test_bits_are_log_two_per_dimension():
 def test_more_dequantisation_samples_have_less_variance_and_the_same_mean():
     def spread(samples):
         rng = torch.Generator().manual_seed(0)
-        return bits_per_dim(Coin(noise=5.0), *episodes(), rng, samples=samples).per_step
+        return bits_per_dim(Coin(noise=5.0), episodes(), rng, samples=samples).per_step
 
     assert spread(64).std() < 0.3 * spread(1).std()
     assert spread(64).mean() == pytest.approx(3.0, abs=0.2)

@@ -8,7 +8,7 @@ import torch
 
 from vfplan.flows import ActNorm
 from vfplan.models.architecture_2019 import VideoFlow2019Config, assemble
-from vfplan.models.base import Context
+from vfplan.models.base import Clip, Context
 from vfplan.pixels import LOG_LEVELS
 from vfplan.train import main as train
 from vfplan.training.learner import Learner
@@ -82,7 +82,7 @@ def test_levels_learn_together():
         name="any", steps=4, batch=(4,), beta=0.0, flow_rate=1.0, history_noise=(0.0, 0.0), imagined_steps=0
     )
     learner = Learner(model, config, seed=0, device=torch.device("cpu"))
-    learner.step(*batch(4))
+    learner.step(Clip(*batch(4)))
     still = [name for name, value in model.named_parameters() if torch.equal(value, before[name])]
     assert still == []
 
@@ -98,7 +98,7 @@ def test_the_first_loss_is_the_reported_one():
         context = Context(frames[:, :2], actions[:, :1])
         nats = model.log_prob(context, actions[:, 1:], frames[:, 2:], torch.Generator().manual_seed(0)).per_frame
     expected = -nats.mean().item() / math.log(2) / frames[0, 0].numel()
-    found = Learner(model, config, seed=0, device=torch.device("cpu")).step(frames, actions)["bits_per_dim"]
+    found = Learner(model, config, seed=0, device=torch.device("cpu")).step(Clip(frames, actions))["bits_per_dim"]
     assert found == pytest.approx(expected, rel=1e-3)
 
 

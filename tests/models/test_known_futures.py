@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
-from vfplan.models.base import Context
+from vfplan.models.base import Clip, Context
 from vfplan.statistics import chi_square_p_value
 from vfplan.training.learner import Learner
 from vfplan.training.recipe import LearningConfig
@@ -55,7 +55,7 @@ def trained(components):
     )  # fmt: skip
     learner = Learner(assemble(config), learning, seed=0, device=torch.device("cpu"))
     for step in range(learning.steps):
-        learner.step(draw(64, step), torch.zeros(64, 1, 0))
+        learner.step(Clip(draw(64, step), torch.zeros(64, 1, 0)))
     return learner.averaged.eval()
 
 

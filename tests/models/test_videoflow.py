@@ -8,7 +8,7 @@ import torch
 
 from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
-from vfplan.models.base import Context
+from vfplan.models.base import Clip, Context
 from vfplan.models.distributions import LatentNoise
 from vfplan.models.precision import in_float32
 from vfplan.models.prior import LOG_STD_RANGE
@@ -235,10 +235,10 @@ def test_bits_per_dim_approach_a_known_entropy_from_above():
     )
     learner = Learner(assemble(config), learning, seed=0, device=torch.device("cpu"))
     for step in range(learning.steps):
-        learner.step(*draw(64, seed=step))
+        learner.step(Clip(*draw(64, seed=step)))
     frames, action = draw(512, seed=10_000)
-    bits = bits_per_dim(learner.averaged, frames, action, torch.Generator().manual_seed(0)).per_episode
-    wrong = bits_per_dim(learner.averaged, frames, -action, torch.Generator().manual_seed(0)).per_episode
+    bits = bits_per_dim(learner.averaged, Clip(frames, action), torch.Generator().manual_seed(0)).per_episode
+    wrong = bits_per_dim(learner.averaged, Clip(frames, -action), torch.Generator().manual_seed(0)).per_episode
     error = bits.std(ddof=1) / len(bits) ** 0.5
     assert bits.mean() > entropy - 3 * error
     assert bits.mean() < 1.03 * entropy

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
-from vfplan.models.base import Context
+from vfplan.models.base import Clip, Context
 from vfplan.models.distributions import CopyOrChange, Faithful, Gaussian, Mixture
 from vfplan.training.learner import Learner, corrupt, negative_log_likelihood
 from vfplan.training.recipe import LearningConfig
@@ -112,14 +112,14 @@ def test_the_flow_keeps_its_exact_gradient_for_any_beta(make):
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one():
     whole = learner()
     for step in range(8):
-        whole.step(*windows(step))
+        whole.step(Clip(*windows(step)))
     first = learner()
     for step in range(5):
-        first.step(*windows(step))
+        first.step(Clip(*windows(step)))
     second = learner()
     second.load_state_dict(first.state_dict())
     for step in range(5, 8):
-        second.step(*windows(step))
+        second.step(Clip(*windows(step)))
     for name, value in whole.average.state_dict().items():
         assert torch.equal(second.average.state_dict()[name], value), name
 
@@ -127,7 +127,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one():
 def test_each_level_learns_and_so_does_the_average():
     trained, fresh = learner(), learner()
     for step in range(3):
-        trained.step(*windows(step))
+        trained.step(Clip(*windows(step)))
     for part in (trained.model, trained.averaged):
         for level, prior in enumerate(part.priors):
             before = fresh.model.priors[level].state_dict()
@@ -135,7 +135,7 @@ def test_each_level_learns_and_so_does_the_average():
 
 
 def test_a_step_reports_bits_per_dim_as_the_weighted_mean_of_its_levels():
-    metrics = learner().step(*windows(0))
+    metrics = learner().step(Clip(*windows(0)))
     dims = [3 * 3 * 16, 3 * 16]
     expected = (metrics["level_0"] * dims[0] + metrics["level_1"] * dims[1]) / sum(dims)
     assert metrics["bits_per_dim"] == pytest.approx(expected)
@@ -146,7 +146,7 @@ def test_a_level_without_windows_stays_as_it_is_and_the_others_learn(left):
     batch = tuple(0 if level == left else rows for level, rows in enumerate(LEARNING.batch))
     trained, fresh = learner(batch=batch), learner()
     for step in range(3):
-        metrics = trained.step(*windows(step))
+        metrics = trained.step(Clip(*windows(step)))
     assert [name for name in metrics if name.startswith("level")] == [f"level_{1 - left}"]
     assert metrics["bits_per_dim"] == pytest.approx(metrics[f"level_{1 - left}"])
     for part in (trained.model, trained.averaged):
@@ -166,7 +166,7 @@ def test_a_gradient_that_is_not_finite_stops_before_any_update():
     broken.model.priors[1].net.head.bias.data[0] = torch.nan
     before = {name: value.clone() for name, value in broken.model.state_dict().items()}
     with pytest.raises(FloatingPointError, match="level 1 is not finite at step 0"):
-        broken.step(*windows(0))
+        broken.step(Clip(*windows(0)))
     for name, value in broken.model.state_dict().items():
         assert torch.equal(value, before[name]) or value.isnan().any()
 
@@ -175,7 +175,7 @@ def test_imagined_history_enters_only_after_its_share_of_the_steps():
     early, never = learner(imagine_from=1.0), learner(imagined_steps=0)
     for step in range(3):
         frames, actions = windows(step)
-        assert early.step(frames, actions) == never.step(frames[:, :3], actions[:, :2])
+        assert early.step(Clip(frames, actions)) == never.step(Clip(frames[:, :3], actions[:, :2]))
 
 
 def test_corruption_has_the_promised_scale_and_spares_actions():

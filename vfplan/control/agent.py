@@ -128,7 +128,11 @@ class PlanningAgent:
         images = torch.from_numpy(np.stack(frames, axis=1)).permute(0, 1, 4, 2, 3).to(device)
         actions = np.stack(taken, axis=1) if taken else rest[:, None][:, :0]
         states = [env.get_state() for env in self.problem.environments] if model.reads_simulator else None
-        return Context(images, torch.from_numpy(actions).to(device), None if states is None else np.stack(states))
+        hand = None
+        if history.hands:
+            places = [history.hands[0]] * still + [history.hands[index] for index in known]
+            hand = torch.from_numpy(np.stack(places, axis=1)[..., :2]).to(device)
+        return Context(images, torch.from_numpy(actions).to(device), None if states is None else np.stack(states), hand)
 
     def _goal(self, history: History) -> Goal:
         """The goal at full size, the frames seen so far, and where the hand is now."""
@@ -136,7 +140,7 @@ class PlanningAgent:
         images = unit_from_frames(torch.from_numpy(self.problem.goal_images).permute(0, 3, 1, 2).to(device))
         seen = unit_from_frames(torch.from_numpy(np.stack(history.frames, 1)).permute(0, 1, 4, 2, 3).to(device))
         body = self.problem.proprioception
-        if body is None or "hand" not in history.observations[0]:
+        if body is None or not history.hands:
             return Goal(images, seen=seen)
-        hand = body.locate(np.stack([observation["hand"][:2] for observation in history.observations]))
+        hand = body.locate(history.hands[-1][:, :2])
         return Goal(images, torch.from_numpy(hand).to(device), torch.from_numpy(body.motion).to(device), seen)

@@ -46,6 +46,8 @@ class History:
     """The newest of each."""
     frames: list[NDArray[np.uint8]]
     """(E, Y, X, C) before the first action, and after each."""
+    hands: list[NDArray[np.float32]]
+    """(E, 3) m, at the same times; none where observations have no hand."""
     actions: list[NDArray[np.float32]] = field(default_factory=list)
     """(E, A) each."""
     infos: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -54,12 +56,13 @@ class History:
     @classmethod
     def of(cls, observations: Sequence[dict[str, Any]]) -> History:
         """Nothing but first observations."""
-        return cls(observations, [_images(observations)])
+        return cls(observations, [_images(observations)], _hands(observations))
 
     def add(self, actions: NDArray[np.float32], results: Sequence[tuple[Any, ...]]) -> None:
         """Note one action (E, A), and what each environment answered."""
         self.observations = [result[0] for result in results]
         self.frames.append(_images(self.observations))
+        self.hands += _hands(self.observations)
         self.actions.append(actions)
         self.infos.append([result[4] for result in results])
 
@@ -109,6 +112,13 @@ def run_episodes(
         actions=np.stack(history.actions, axis=1),
         infos=[list(infos) for infos in zip(*history.infos, strict=True)],
     )
+
+
+def _hands(observations: Sequence[dict[str, Any]]) -> list[NDArray[np.float32]]:
+    """Where the hands are (E, 3), as a list of one; empty where nobody says."""
+    if "hand" not in observations[0]:
+        return []
+    return [np.stack([observation["hand"] for observation in observations]).astype(np.float32)]
 
 
 def _images(observations: Sequence[dict[str, Any]]) -> NDArray[np.uint8]:

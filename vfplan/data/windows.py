@@ -12,10 +12,12 @@ class Windows(NamedTuple):
     """A batch of clips, contiguous in memory: `torch.from_numpy` shares it.
 
     frames: (B, length, C, Y, X) uint8. actions: (B, length-1, A) float32; action t leads from frame t to t+1.
+    hand: (B, length, 3) float32, m; (B, length, 0) where there is none.
     """
 
     frames: np.ndarray
     actions: np.ndarray
+    hand: np.ndarray
 
 
 class WindowSampler:
@@ -49,13 +51,15 @@ class WindowSampler:
         arrays, row = self._store.locate(self._episodes[0])
         frames = np.empty((size, self.length, *arrays["frames"].shape[2:]), np.uint8)
         actions = np.empty((size, self.length - 1, arrays["actions"].shape[2]), np.float32)
+        hand = np.empty((size, self.length, arrays["hand"].shape[2]), np.float32)
         for i, (pick, start) in enumerate(zip(picks, starts, strict=True)):
             arrays, row = self._store.locate(self._episodes[pick])
             before, first = max(0, -start), max(0, start)
             frames[i, before:] = arrays["frames"][row, first : start + self.length]
             actions[i, before:] = arrays["actions"][row, first : start + self.length - 1]
-            frames[i, :before], actions[i, :before] = frames[i, before], 0
-        return Windows(_channels_first(frames), actions)
+            hand[i, before:] = arrays["hand"][row, first : start + self.length]
+            frames[i, :before], actions[i, :before], hand[i, :before] = frames[i, before], 0, hand[i, before]
+        return Windows(_channels_first(frames), actions, hand)
 
 
 def _channels_first(frames: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vfplan.models.base import Context, LikelihoodModel
+from vfplan.models.base import Clip, LikelihoodModel
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,14 @@ class Bits:
 
 
 @torch.inference_mode()
-def bits_per_dim(
-    model: LikelihoodModel, frames: Tensor, actions: Tensor, rng: torch.Generator, *, samples: int = 1
-) -> Bits:
-    """Teacher-forced bits/dim of frames (N, P + T, C, Y, X) uint8 given actions (N, P + T - 1, A).
+def bits_per_dim(model: LikelihoodModel, clip: Clip, rng: torch.Generator, *, samples: int = 1) -> Bits:
+    """Teacher-forced bits/dim of the last T of a clip's P + T frames.
 
     `samples` dequantisation samples are averaged inside the logarithm's expectation (the bound of Theis et al., 2016,
     with less variance), not as an importance-weighted bound.
     """
     past = model.past_frames
-    context = Context(frames[:, :past], actions[:, : past - 1])
+    context, frames, actions = clip.context(past), clip.frames, clip.actions
     nats = []
     for _ in range(samples):
         log_prob = model.log_prob(context, actions[:, past - 1 :], frames[:, past:], rng)

@@ -7,7 +7,7 @@ planner. N window, T step, O object, C channel, y row, x column.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vfplan.data.store import EpisodeStore
+from vfplan.metrics.clips import recorded
 from vfplan.metrics.tracking import COLOURED, Tracker, colours_seen
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import unit_from_frames
@@ -90,7 +91,6 @@ class Yardstick:
         if floor.shape != (3, 3) or poses.shape[2] == 0:
             return None
         frames = np.stack([episode.frames[window] for episode in chosen])
-        actions = np.stack([episode.actions[window.start : window.stop - 1] for episode in chosen])
         colours = torch.from_numpy(colours_seen(frames, poses, floor))
         images = _thumbnails(torch.from_numpy(frames[:, past - 1 :]), downscale)
         tracker = Tracker.fit(
@@ -98,12 +98,10 @@ class Yardstick:
         )
         if tracker.usual < COLOURED:
             return None
-        seen = torch.from_numpy(frames).permute(0, 1, 4, 2, 3).contiguous().to(device)
-        taken = torch.from_numpy(actions).to(device)
+        clip = recorded(store, episodes, device, window)
         found = tracker.locate(*_each_object(images[:, 1:], colours))[0].reshape(*poses[:, past:].shape)
         return cls(
-            Context(seen[:, :past], taken[:, : past - 1]), taken[:, past - 1 :], downscale, tracker, colours,
-            poses[:, past - 1 :], found,
+            clip.context(past), clip.actions[:, past - 1 :], downscale, tracker, colours, poses[:, past - 1 :], found,
         )  # fmt: skip
 
     @torch.inference_mode()
@@ -111,7 +109,7 @@ class Yardstick:
         """How well the model's rollout at temperature 0 foretells motion, after so many steps."""
         noise = model.sample_noise(len(self.actions), max(horizons), None, downscale=self.downscale)
         width = model.action_dim  # 0 for an action-free model
-        state = model.encode(Context(self.context.frames, self.context.actions[..., :width]))
+        state = model.encode(replace(self.context, actions=self.context.actions[..., :width]))
         actions = self.actions[:, : max(horizons), :width]
         rollout = model.rollout(state, actions, noise, downscale=self.downscale)
         images = model.decode(rollout)[:, [horizon - 1 for horizon in horizons]].float().cpu()

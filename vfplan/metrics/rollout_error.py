@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vfplan.models.base import Context, WorldModel
+from vfplan.models.base import Clip, WorldModel
 from vfplan.pixels import area_average, chroma, unit_from_frames
 
 NOTHING = 1e-9  # squared error: what rounding leaves of the colour of grey frames
@@ -49,20 +49,19 @@ class RolloutError:
 
 
 @torch.inference_mode()
-def rollout_error(model: WorldModel, frames: Tensor, actions: Tensor, *, downscale: int) -> RolloutError:
+def rollout_error(model: WorldModel, clip: Clip, *, downscale: int) -> RolloutError:
     """The error of a temperature-0 rollout, beside that of copying the last known frame.
 
     Args:
         model: the world model.
-        frames: (N, P + T, C, Y, X) uint8, the first P are the context.
-        actions: (N, P + T - 1, A).
+        clip: P + T frames, of which the first P are the context.
         downscale: frames are compared at the image size divided by this.
 
     A model that cannot imagine at this scale imagines full frames, which are then averaged.
     """
     past = model.past_frames
-    taken = actions[:, past - 1 :]
-    state = model.encode(Context(frames[:, :past], actions[:, : past - 1]))
+    taken, frames = clip.actions[:, past - 1 :], clip.frames
+    state = model.encode(clip.context(past))
     scale = downscale if imagines_at(model, downscale) else 1
     noise = model.sample_noise(len(frames), taken.shape[1], None, downscale=scale)
     imagined = area_average(model.decode(model.rollout(state, taken, noise, downscale=scale)), downscale // scale)

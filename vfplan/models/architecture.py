@@ -85,10 +85,11 @@ def assemble(config: VideoFlowConfig) -> VideoFlow:
     priors = []
     for index, (level, prior) in enumerate(zip(levels, config.priors, strict=True)):
         side = config.image_size // 2 ** min(index + 1, count - 1)
+        told = int(config.hand is not None and index == count - 1)  # a map of the hand in place of a coarser image
         priors.append(
             LevelPrior(
                 latent_channels=level.latent_channels,
-                coarse_channels=level.coarse_channels,
+                coarse_channels=level.coarse_channels + told,
                 size=(side, side),
                 past_frames=prior.past_frames or config.past_frames,
                 action_dim=config.action_dim,

@@ -26,11 +26,40 @@ class Context:
     """(B, P - 1, A), the actions between those frames."""
     sim_state: NDArray[np.float64] | None = None
     """(B, S) simulator state; only the oracle may read it."""
+    hand: Tensor | None = None
+    """(B, P, 2) m, where the hand was in these frames (proprioception); None where nobody knows."""
 
     def take(self, rows: Tensor) -> Context:
         """The rows with these indices."""
         state = None if self.sim_state is None else self.sim_state[rows.cpu().numpy()]
-        return Context(self.frames[rows], self.actions[rows], state)
+        return Context(self.frames[rows], self.actions[rows], state, None if self.hand is None else self.hand[rows])
+
+
+@dataclass(frozen=True)
+class Clip:
+    """L frames of B episodes, and what led from one to the next."""
+
+    frames: Tensor
+    """(B, L, C, Y, X) uint8."""
+    actions: Tensor
+    """(B, L - 1, A)."""
+    hand: Tensor | None = None
+    """(B, L, 2) m, where the hand was; None where nobody knows."""
+
+    def context(self, past: int, first: int = 0) -> Context:
+        """The `past` frames from the one at index `first` on."""
+        known = slice(first, first + past)
+        hand = None if self.hand is None else self.hand[:, known]
+        return Context(self.frames[:, known], self.actions[:, first : first + past - 1], hand=hand)
+
+    def take(self, rows: slice) -> Clip:
+        """The chosen rows."""
+        return Clip(self.frames[rows], self.actions[rows], None if self.hand is None else self.hand[rows])
+
+    def until(self, length: int) -> Clip:
+        """The first `length` frames."""
+        hand = None if self.hand is None else self.hand[:, :length]
+        return Clip(self.frames[:, :length], self.actions[:, : length - 1], hand)
 
 
 class State(Protocol):

@@ -49,8 +49,7 @@ class FlowLatents:
     def _remember(self, memory: VideoFlowState, images: Tensor, actions: Tensor) -> VideoFlowState:
         """The memory after images (B, T, C, Y, X) were seen, the last of at least as many actions (B, T', A)."""
         past, rows, count = self.model.past_frames, len(images), images.shape[1]
-        taken = torch.cat([memory.actions, actions], dim=1)
-        known = VideoFlowState(memory.levels, taken[:, taken.shape[1] - (past - 1) :])
+        known = VideoFlowState(memory.levels, *self.model.moved_on(memory, actions))
         if count == 0:
             return known
         parts = self._split(images.flatten(0, 1))
@@ -61,7 +60,7 @@ class FlowLatents:
                 latent.unflatten(0, (rows, count)), None if coarse is None else coarse.unflatten(0, (rows, count))
             )
             levels.append(_last(level, seen, past))
-        return VideoFlowState(tuple(levels), known.actions)
+        return VideoFlowState(tuple(levels), known.actions, known.hand)
 
     def _split(self, images: Tensor) -> list[tuple[Tensor, Tensor | None]]:
         """Latent and coarser image per level, from the finest at this scale to the top."""

@@ -40,6 +40,8 @@ class VideoFlowState:
     """None where a level was not encoded."""
     actions: Tensor
     """(B, P - 1, A)."""
+    hand: Tensor | None = None
+    """(B, P, 2) m, for a model that is told where the hand is."""
 
     def repeat(self, copies: int) -> VideoFlowState:
         """Each row `copies` times, adjacent."""
@@ -55,11 +57,12 @@ class VideoFlowState:
             None if level is None else level.map(lambda tensor: tensor[:, first : first + frames])
             for level in self.levels
         )
-        return VideoFlowState(levels, self.actions[:, first : first + frames - 1])
+        hand = None if self.hand is None else self.hand[:, first : first + frames]
+        return VideoFlowState(levels, self.actions[:, first : first + frames - 1], hand)
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> VideoFlowState:
         levels = tuple(None if level is None else level.map(function) for level in self.levels)
-        return VideoFlowState(levels, function(self.actions))
+        return VideoFlowState(levels, function(self.actions), None if self.hand is None else function(self.hand))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb
 from vfplan.models.distributions import LatentDistribution, LatentNoise
+from vfplan.models.hand import Hand
 from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
 from vfplan.pixels import LOG_LEVELS, dequantise, to_unit
 
@@ -34,6 +35,8 @@ class Architecture:
     past_frames: int = 3
     switches: tuple[int, ...] = ()
     """Places of the action components of which the world asks the sign only: the model sees -1 or 1."""
+    hand: Hand | None = None
+    """How the hand moves, for a model that is told where it is; its coarsest level then sees a map of it."""
 
     def __post_init__(self) -> None:
         if self.past_frames < 1:
@@ -99,7 +102,13 @@ class VideoFlow(nn.Module):
         initialise_actnorms(run, [self])
 
     def encode(self, context: Context, levels: Sequence[int] | None = None) -> VideoFlowState:
-        """Run the flow on the context frames, each pixel at the middle of its bin; all levels by default."""
+        """Run the flow on the context frames, each pixel at the middle of its bin; all levels by default.
+
+        Raises:
+            ValueError: if the model is to be told where the hand is, and the context does not say it.
+        """
+        if self.config.hand and context.hand is None:
+            raise ValueError("this model has to be told where the hand is: the context has no hand")
         images = dequantise(context.frames)
         rows, past = images.shape[:2]
         memories: list[LevelMemory | None] = []
@@ -110,7 +119,7 @@ class VideoFlow(nn.Module):
             latent, coarse, _ = part
             shaped = None if coarse is None else coarse.unflatten(0, (rows, past))
             memories.append(LevelMemory(latent.unflatten(0, (rows, past)), shaped))
-        return VideoFlowState(tuple(memories), context.actions)
+        return VideoFlowState(tuple(memories), context.actions, context.hand if self.config.hand else None)
 
     def split(
         self, images: Tensor, levels: Sequence[int] | None = None
@@ -154,6 +163,10 @@ class VideoFlow(nn.Module):
         if memory is None:
             raise ValueError(f"the state was encoded without level {level}")
         actions = self._switched(torch.cat([state.actions, action[:, None]], dim=1))
+        if level == self.top and self.config.hand:
+            assert state.hand is not None
+            places = self.config.hand.follow(state.hand, action[:, None])
+            return memory.latents, self.config.hand.maps(places, *memory.latents.shape[-2:]), actions
         if memory.coarse is None or coarse is None:
             return memory.latents, None, actions
         return memory.latents, torch.cat([memory.coarse, coarse[:, None]], dim=1), actions
@@ -216,7 +229,14 @@ class VideoFlow(nn.Module):
             memories[level] = memories[level].push(latent, image)  # type: ignore[union-attr]
             image = self.levels[level].inverse(latent, image)  # type: ignore[operator]
         assert image is not None
-        return image, VideoFlowState(tuple(memories), torch.cat([state.actions, action[:, None]], dim=1)[:, 1:])
+        return image, VideoFlowState(tuple(memories), *self.moved_on(state, action[:, None]))
+
+    def moved_on(self, state: VideoFlowState, actions: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The actions (B, P - 1, A) and places of the hand (B, P, 2) to remember after actions (B, T, A)."""
+        taken = torch.cat([state.actions, actions], dim=1)[:, actions.shape[1] :]
+        if self.config.hand is None or state.hand is None:
+            return taken, None
+        return taken, self.config.hand.follow(state.hand, actions)[:, actions.shape[1] :]
 
     def decode(self, rollout: VideoFlowRollout, steps: list[int] | None = None) -> Tensor:
         """Images (B, T', C, y, x) in [0, 1] of the chosen steps."""
@@ -226,7 +246,8 @@ class VideoFlow(nn.Module):
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
         """Teacher-forced lower bound on the log-probability of uint8 frames (B, T, C, Y, X), one dequantisation sample.
 
-        Frame t is scored given the true frames before it (context frames cost nothing). What dequantisation costs, log
+        Frame t is scored given the true frames before it (context frames cost nothing); a hand is taken to follow its
+        actions. What dequantisation costs, log
         256 nats per dimension plus log q, is spread over the levels by their number of dimensions.
 
         Raises:
@@ -234,7 +255,10 @@ class VideoFlow(nn.Module):
         """
         self._require_float32()
         history = torch.cat([context.frames, frames], dim=1)[:, :-1]
-        memory = self.encode(Context(history, torch.cat([context.actions, actions], dim=1)[:, :-1]))
+        taken, hand = torch.cat([context.actions, actions], dim=1)[:, :-1], context.hand
+        if self.config.hand and hand is not None:
+            hand = self.config.hand.follow(hand, actions[:, :-1])
+        memory = self.encode(Context(history, taken, hand=hand))
         per_frame = []
         for step in range(frames.shape[1]):
             state = memory.window(step, self.past_frames)

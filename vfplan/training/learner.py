@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from vfplan.models.base import Context
+from vfplan.models.base import Clip
 from vfplan.models.distributions import LatentDistribution
 from vfplan.models.latents import VideoFlowState
 from vfplan.models.videoflow import VideoFlow
@@ -100,8 +101,8 @@ class Learner:
         """The model with exponentially averaged weights."""
         return self.average.module  # type: ignore[return-value]
 
-    def step(self, frames: Tensor, actions: Tensor) -> dict[str, float]:
-        """Update on uint8 frames (B, window, C, Y, X) and actions (B, window - 1, A), B the largest batch.
+    def step(self, clip: Clip) -> dict[str, float]:
+        """Update on `window` frames of B episodes, B the largest batch.
 
         Returns the exact NLL of the step in bits per dimension of the levels that learn, in total and for each, and the
         learning rate.
@@ -117,7 +118,7 @@ class Learner:
         levels = [level for rows, group in self._learned() for level in group]
         nats = torch.zeros(len(levels), device=self.device)
         for part in range(self.processes.rank, self.config.micro_batches, self.processes.size):
-            nats += self._accumulate(part, frames, actions) / self.config.micro_batches
+            nats += self._accumulate(part, clip) / self.config.micro_batches
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         self.processes.add([nats, *gradients])
         self._clip()
@@ -158,14 +159,14 @@ class Learner:
         progress = min(1.0, max(0, step - config.warmup) / max(1, config.steps - config.warmup))
         return warm * 0.5 * (1 + math.cos(math.pi * progress))
 
-    def _accumulate(self, part: int, frames: Tensor, actions: Tensor) -> Tensor:
+    def _accumulate(self, part: int, clip: Clip) -> Tensor:
         """Add the gradient of one part of the batch; the exact NLL (L,) nats of each level on it."""
         rng = torch.Generator(self.device).manual_seed(hash((self.seed, self.steps_done, part)) % 2**63)
         nats = []
         for rows, group in self._learned():
             size = rows // self.config.micro_batches
             chosen = slice(part * size, (part + 1) * size)
-            loss, exact = self._group_loss(group, frames[chosen], actions[chosen], rng)
+            loss, exact = self._group_loss(group, clip.take(chosen), rng)
             (loss / self.config.micro_batches).backward()
             nats += exact
         return torch.stack(nats)
@@ -186,15 +187,14 @@ class Learner:
         if not math.isfinite(norm.item()):
             raise FloatingPointError(f"gradient of {name} is not finite at step {self.steps_done}")
 
-    def _group_loss(
-        self, group: Sequence[int], frames: Tensor, actions: Tensor, rng: torch.Generator
-    ) -> tuple[Tensor, list[Tensor]]:
+    def _group_loss(self, group: Sequence[int], clip: Clip, rng: torch.Generator) -> tuple[Tensor, list[Tensor]]:
         """The loss of the levels of one group, and their exact NLL in nats."""
         past, together = self.model.past_frames, not self.model.area_averages
+        frames, actions = clip.frames, clip.actions
         imagined = 0
         # Levels trained alone take their memory as given; trained together, the flow also learns what to remember.
         with torch.set_grad_enabled(together):
-            state = self.model.encode(Context(frames[:, :past], actions[:, : past - 1]), levels=group)
+            state = self.model.encode(clip.context(past), levels=group)
             if group[0] == self.model.top and self._imagines():
                 draw = torch.randint(2 * self.config.imagined_steps, (1,), generator=rng, device=self.device)
                 imagined = max(0, int(draw.item()) - self.config.imagined_steps + 1)
@@ -270,7 +270,7 @@ def corrupt(state: VideoFlowState, scales: Sequence[float], rng: torch.Generator
         None if level is None else level.map(partial(_noisy, scale=scale, rng=rng)) if scale else level
         for level, scale in zip(state.levels, scales, strict=True)
     )
-    return VideoFlowState(levels, state.actions)
+    return replace(state, levels=levels)
 
 
 def _noisy(memory: Tensor, scale: float, rng: torch.Generator) -> Tensor:

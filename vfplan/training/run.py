@@ -19,10 +19,11 @@ from vfplan.data.mixture import MixedSampler, Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
-from vfplan.models.base import Context
+from vfplan.metrics.clips import clip_of
 from vfplan.models.build import build_model
 from vfplan.models.checkpoint import load_checkpoint
-from vfplan.models.memory import differs_at_most_by_memory, lengthen_memory
+from vfplan.models.growth import grow, grows_into
+from vfplan.models.hand import Hand
 from vfplan.models.precision import network_dtype
 from vfplan.models.videoflow import Architecture, VideoFlow
 from vfplan.output.folder import RunDir
@@ -43,7 +44,7 @@ def run(config: TrainConfig) -> None:
     if config.tensorboard:
         require_tensorboard()
     data = Mixture.open(config.stores, config.shares, config.validation_episodes)
-    config = replace(config, model=_fit_to(data.first, config.model, config.actions))
+    config = replace(config, model=_fit_to(data.first, config))
     with processes(device) as group:
         learner = _learner(config, data, device, group)
         sampler = data.sampler(learner.window, config.seed, lead_in=config.learning.lead_in)
@@ -84,8 +85,8 @@ def _model(config: TrainConfig, data: Mixture, device: torch.device) -> VideoFlo
         _initialise(model, data, config)
         return model
     model = load_checkpoint(Path(config.init), device).model
-    if differs_at_most_by_memory(model.config, config.model):
-        return lengthen_memory(model, config.model).train()
+    if grows_into(model.config, config.model):
+        return grow(model, config.model).train()
     for key, wanted in asdict(config.model).items():
         if (found := asdict(model.config).get(key)) != wanted:
             raise UserError(f"checkpoint {config.init} has model.{key}={found}; this run needs {wanted}")
@@ -103,9 +104,9 @@ def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder
         ahead = loader.submit(sampler.batch, learner.steps_done, rows)
         # Processes must agree on the last step, or one would wait for the others' gradients for ever.
         while learner.steps_done < total and not learner.processes.any(stopped(), learner.device):
-            frames, actions = map(torch.from_numpy, ahead.result())
+            clip = clip_of(ahead.result(), learner.device)
             ahead = loader.submit(sampler.batch, learner.steps_done + 1, rows)
-            metrics = learner.step(frames.to(learner.device), actions.to(learner.device))
+            metrics = learner.step(clip)
             bar.update()
             if recorder:
                 recorder.after_step(metrics, bar)
@@ -116,13 +117,14 @@ def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder
         sys.exit(143)
 
 
-def _fit_to(store: EpisodeStore, model: Architecture, actions: str) -> Architecture:
-    """The model for this store's image size and action width; `actions=none` makes it action-free."""
-    seen, about = actions == "all", store.meta.description
+def _fit_to(store: EpisodeStore, config: TrainConfig) -> Architecture:
+    """The model for this store's image size, action width and hand; `actions=none` makes it action-free."""
+    seen, about = config.actions == "all", store.meta.description
     switches = [about["action_names"].index(name) for name in about.get("switches", [])] if seen else []
     size, width = store.image_size, store.action_dim if seen else 0
     try:
-        return replace(model, image_size=size, action_dim=width, switches=tuple(switches))
+        hand = Hand.from_description(about) if config.hand == "told" else None
+        return replace(config.model, image_size=size, action_dim=width, switches=tuple(switches), hand=hand)
     except ValueError as error:
         raise UserError(f"the model does not fit the data in {store.path}: {error}") from error
 
@@ -132,10 +134,9 @@ def _initialise(model: VideoFlow, data: Mixture, config: TrainConfig) -> None:
     past = model.past_frames
     sampler = data.sampler(past + 1, config.seed)
     device = next(model.parameters()).device
-    frames, actions = (torch.from_numpy(array).to(device) for array in sampler.batch(0, 128))
-    known = Context(frames[:, :past], actions[:, : past - 1])
+    clip = clip_of(sampler.batch(0, 128), device)
     rng = torch.Generator(device).manual_seed(config.seed)
-    model.initialise(known, actions[:, past - 1 :], frames[:, past:], rng)
+    model.initialise(clip.context(past), clip.actions[:, past - 1 :], clip.frames[:, past:], rng)
 
 
 def _resume(learner: Learner, config: TrainConfig, data: Mixture) -> None:

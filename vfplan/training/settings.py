@@ -22,6 +22,7 @@ class TrainConfig:
     shares: tuple[float, ...] | None = None
     init: str = ""
     actions: Literal["all", "none"] = "all"
+    hand: Literal["unknown", "told"] = "unknown"
     validation_episodes: int = 256
     validate_every: int = 1000
     log_every: int = 100

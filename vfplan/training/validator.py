@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from vfplan.data.store import EpisodeStore
+from vfplan.metrics.clips import recorded
 from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.metrics.motion import Yardstick
 from vfplan.metrics.rollout_error import SquaredError, rollout_error
-from vfplan.models.base import Context
 from vfplan.models.videoflow import VideoFlow
 from vfplan.pixels import frames_from_unit
 
@@ -33,18 +33,13 @@ class Validator:
         self.past_frames = past_frames
         self._windows = store, list(episodes)[: FOLLOWED * limit], slice(start, start + length)
         self._yardstick: Yardstick | None = None
-        windows = [store.episode(index) for index in chosen]
-        frames = np.stack([episode.frames[start : start + length] for episode in windows])
-        actions = np.stack([episode.actions[start : start + length - 1] for episode in windows])
-        self.frames = torch.from_numpy(frames).permute(0, 1, 4, 2, 3).contiguous().to(device)
-        self.actions = torch.from_numpy(actions).to(device)
+        self.clip, self.device = recorded(store, chosen, device, slice(start, start + length)), device
 
     def report(self, model: VideoFlow) -> dict[str, float]:
         """Bits/dim one step ahead; errors relative to copying, of thumbnails and of their colour, at each horizon."""
-        past, device = self.past_frames, self.frames.device
-        rng = torch.Generator(device).manual_seed(0)
-        bits = bits_per_dim(model, self.frames[:, : past + 2], self.actions[:, : past + 1], rng)
-        errors = rollout_error(model, self.frames, self.actions, downscale=2**model.top if model.area_averages else 1)
+        rng = torch.Generator(self.device).manual_seed(0)
+        bits = bits_per_dim(model, self.clip.until(self.past_frames + 2), rng)
+        errors = rollout_error(model, self.clip, downscale=2**model.top if model.area_averages else 1)
         return {
             "bits_per_dim": float(bits.per_episode.mean()),
             **_at_horizons("error", errors.pixels),
@@ -56,10 +51,10 @@ class Validator:
         """Of objects that move, how much of their displacement is foretold, and the median error in cm."""
         if self._yardstick is None:
             scale = 2**model.top if model.area_averages else 1
-            self._yardstick = Yardstick.of(*self._windows, self.past_frames, scale, self.frames.device)
+            self._yardstick = Yardstick.of(*self._windows, self.past_frames, scale, self.device)
         if self._yardstick is None:
             return {}
-        available = [horizon for horizon in HORIZONS if horizon <= self.frames.shape[1] - self.past_frames]
+        available = [horizon for horizon in HORIZONS if horizon <= self.clip.actions.shape[1] + 1 - self.past_frames]
         found = self._yardstick.measure(model, available)
         explained = {f"motion_{horizon}": motion.explained for horizon, motion in found.items()}
         return explained | {f"motion_cm_{horizon}": motion.centimetres for horizon, motion in found.items()}
@@ -68,11 +63,11 @@ class Validator:
     def picture(self, model: VideoFlow, *, episodes: int = 4) -> bytes:
         """A PNG: per episode a row of true frames over a row imagined from the same actions at temperature 0."""
         past = self.past_frames
-        frames, actions = self.frames[:episodes], self.actions[:episodes]
-        state = model.encode(Context(frames[:, :past], actions[:, : past - 1]))
-        noise = model.sample_noise(len(frames), actions.shape[1] - past + 1, None)
-        imagined = frames_from_unit(model.decode(model.rollout(state, actions[:, past - 1 :], noise)))
-        rows = [_strip(rows) for pair in zip(frames[:, past:], imagined, strict=True) for rows in pair]
+        frames, actions = self.clip.frames[:episodes, past:], self.clip.actions[:episodes, past - 1 :]
+        state = model.encode(self.clip.context(past)).take(slice(episodes))
+        noise = model.sample_noise(len(frames), actions.shape[1], None)
+        imagined = frames_from_unit(model.decode(model.rollout(state, actions, noise)))
+        rows = [_strip(rows) for pair in zip(frames, imagined, strict=True) for rows in pair]
         buffer = io.BytesIO()
         imageio.imwrite(buffer, np.concatenate(rows), extension=".png")
         return buffer.getvalue()

@@ -100,7 +100,7 @@ class Auditor:
         """Judge both populations of the chosen problems of a moment."""
         index = torch.from_numpy(rows).to(self.device)
         tasks = np.array(part)[rows]
-        context = Context(moment.context.frames[index], moment.context.actions[index], moment.states[rows])
+        context = replace(moment.context.take(index), sim_state=moment.states[rows])
         goal = self._goal(moment.goal.take(index), context)
         distances, values, places = {}, {}, {}
         start = self.simulator.simulator.object_xy(moment.states[rows])[np.arange(len(rows)), self.tasks.target[tasks]]

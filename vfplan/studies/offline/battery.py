@@ -110,6 +110,8 @@ def _check_fit(checkpoint: Checkpoint, store: EpisodeStore, folder: Path) -> Non
     for name in expected:
         if expected[name] != found[name]:
             raise UserError(f"checkpoint {folder} expects {name} {expected[name]}; {store.path} has {found[name]}")
+    if model.config.hand and not store.episode(0).hand.size:
+        raise UserError(f"checkpoint {folder} is told where the hand is; {store.path} does not say it")
     trained = checkpoint.environment.get("name")
     if trained != store.meta.env:
         raise UserError(f"checkpoint {folder} was trained on env={trained}; {store.path} holds env={store.meta.env}")

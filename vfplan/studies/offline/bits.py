@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -60,12 +60,11 @@ def _score(trial: Trial) -> tuple[dict[str, Bits], RolloutError]:
     while held_out.store.image_size % (2 * downscale) == 0 and held_out.store.image_size >= 2 * downscale * THUMBNAIL:
         downscale *= 2
     last = trial.past + min(trial.settings.likelihood_steps or trial.steps, trial.steps)
-    for rows, frames, actions in trial.batches(held_out, "bits per dimension"):
+    for rows, clip in trial.batches(held_out, "bits per dimension"):
         for suffix, chosen in given.items():
-            known, rng = (frames[:, :last], chosen[rows, : last - 1]), generators[suffix]
-            scored = bits_per_dim(trial.model, *known, rng, samples=trial.settings.samples)
-            parts[suffix].append(scored)
-        errors.append(rollout_error(trial.model, frames, actions, downscale=downscale))
+            scored = replace(clip, actions=chosen[rows]).until(last)
+            parts[suffix].append(bits_per_dim(trial.model, scored, generators[suffix], samples=trial.settings.samples))
+        errors.append(rollout_error(trial.model, clip, downscale=downscale))
     joined = {
         suffix: Bits(np.concatenate([b.per_step for b in part]), np.concatenate([b.per_level for b in part]))
         for suffix, part in parts.items()

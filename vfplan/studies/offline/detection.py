@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vfplan.models.base import Context
 from vfplan.output.charts import encoded, figure
 from vfplan.statistics import Estimate, auroc
 from vfplan.studies.offline.section import Picture, Section, Table, Test, line
@@ -82,12 +81,10 @@ def _log2_prob(trial: Trial, steps: list[int], shown: Tensor) -> Floats:
     """log2 p per dimension (N, M) of the frames (N, M, C, Y, X) uint8 shown as the next ones at `steps`."""
     rng, past = trial.torch_rng("detection"), trial.past  # the same dequantisation noise for true and wrong frames
     columns: list[list[Tensor]] = [[] for _ in steps]
-    for rows, frames, actions in trial.batches(trial.sampled, "out-of-sequence frames"):
+    for rows, clip in trial.batches(trial.sampled, "out-of-sequence frames"):
         for column, step, offered in zip(columns, steps, shown[rows].unbind(1), strict=True):
-            known = slice(step - past, step)
-            context = Context(frames[:, known], actions[:, step - past : step - 1])
-            following = offered[:, None].to(trial.device)
-            log_prob = trial.model.log_prob(context, actions[:, step - 1 : step], following, rng)
+            context, action = clip.context(past, step - past), clip.actions[:, step - 1 : step]
+            log_prob = trial.model.log_prob(context, action, offered[:, None].to(trial.device), rng)
             column.append(log_prob.per_frame[:, 0].double().cpu())
     scale = math.log(2) * shown[0, 0].numel()
     return torch.stack([torch.cat(column) for column in columns], dim=1).numpy() / scale

@@ -59,18 +59,18 @@ def measure(trial: Trial) -> Section:
     )
 
 
-def cycled(actions: Tensor, past: int, steps: int) -> Tensor:
-    """Actions (N, P - 1 + steps, A): those between the known frames, then the rest of (N, T, A) again and again."""
-    future = actions[:, past - 1 :]
-    repeats = -(-steps // future.shape[1])
-    return torch.cat([actions[:, : past - 1], future.repeat(1, repeats, 1)[:, :steps]], dim=1)
+def cycled(actions: Tensor, steps: int) -> Tensor:
+    """Actions (N, steps, A): those of (N, T, A) again and again."""
+    repeats = -(-steps // actions.shape[1])
+    return actions.repeat(1, repeats, 1)[:, :steps]
 
 
 def _long(trial: Trial, episodes: HeldOut, rng: torch.Generator | None) -> Tensor:
     """One rollout (N, long_steps, C, Y, X) uint8 per episode, on the CPU."""
-    steps = trial.settings.long_steps
-    batches = trial.batches(episodes, "long rollouts")
-    parts = [trial.imagine(frames, cycled(actions, trial.past, steps), rng) for _, frames, actions in batches]
+    parts = []
+    for _, clip in trial.batches(episodes, "long rollouts"):
+        context, actions = trial.split(clip)
+        parts.append(trial.imagine(context, cycled(actions, trial.settings.long_steps), rng))
     return torch.cat(parts)[:, 0]
 
 

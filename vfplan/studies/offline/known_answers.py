@@ -91,8 +91,8 @@ def _excess(trial: Trial, source: Source) -> tuple[float, Floats]:
     steps = range(trial.past - 1, episodes.store.meta.length)
     dims = 3 * source.image_size**2
     bits = [
-        bits_per_dim(trial.model, frames, actions, rng, samples=trial.settings.samples).per_episode
-        for _, frames, actions in trial.batches(episodes, "known answers")
+        bits_per_dim(trial.model, clip, rng, samples=trial.settings.samples).per_episode
+        for _, clip in trial.batches(episodes, "known answers")
     ]
     seed = episodes.store.meta.seed
     information = [
@@ -108,17 +108,15 @@ def _outcomes(trial: Trial, source: MovingShape, step: int) -> Outcomes:
     episodes, device = trial.held_out, trial.device
     seed, rng = episodes.store.meta.seed, trial.torch_rng("sampled outcomes")
     given, true, drawn = [], [], []
-    for rows, frames, actions in trial.batches(episodes, "outcomes", copies=8):
+    for rows, clip in trial.batches(episodes, "outcomes", copies=8):
         for row, index in enumerate(episodes.chosen[rows]):
             shown = torch.from_numpy(source.outcomes(seed, index, step)).permute(0, 3, 1, 2)
-            context = Context(
-                frames[row : row + 1, : trial.past].expand(8, -1, -1, -1, -1),
-                actions[row : row + 1, : trial.past - 1].expand(8, -1, -1),
-            )
-            action = actions[row : row + 1, step : step + 1].expand(8, -1, -1)
-            given.append(_posterior(trial, context, action, shown[:, None].to(device)))
+            known = clip.take(slice(row, row + 1)).context(trial.past)
+            action = clip.actions[row : row + 1, step : step + 1]
+            context = known.take(torch.zeros(8, dtype=torch.long, device=device))
+            given.append(_posterior(trial, context, action.expand(8, -1, -1), shown[:, None].to(device)))
             true.append(source.probabilities(seed, index, step))
-            sample = trial.imagine(frames[row : row + 1], actions[row : row + 1, : step + 1], rng)[0, 0, 0]
+            sample = trial.imagine(known, action, rng)[0, 0, 0]
             drawn.append(int((shown.float() - sample.float()).square().sum(dim=(1, 2, 3)).argmin()))
     return Outcomes(np.stack(given), np.stack(true), np.array(drawn))
 

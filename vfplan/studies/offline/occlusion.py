@@ -90,17 +90,18 @@ def _masses(trial: Trial) -> Floats:
     """Coloured masses (N, T + 1) of all held-out episodes."""
     locator = trial.locator
     batches = trial.batches(trial.held_out, "hidden objects")
-    return np.concatenate([locator.colour.mass(frames.cpu()) for _, frames, _ in batches])
+    return np.concatenate([locator.colour.mass(clip.frames.cpu()) for _, clip in batches])
 
 
 def _imagined(trial: Trial, window: Window, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """The true frames (P + wait, C, Y, X), the temperature-0 rollout (wait, ...) and samples (K, wait, ...)."""
     held_out = trial.held_out
     alone = HeldOut(held_out.store, [held_out.chosen[window.episode]], held_out.action_dim, held_out.device)
-    known = slice(window.last - trial.past + 1, window.last + window.wait + 1)
-    frames, actions = alone.frames()[:, known], alone.actions[:, known.start : known.stop - 1]
-    samples = trial.imagine(frames, actions, rng, copies=trial.settings.temperature_samples)[0]
-    return frames[0].cpu(), trial.imagine(frames, actions, None)[0, 0], samples
+    first, clip = window.last - trial.past + 1, alone.clip()
+    context, actions = clip.context(trial.past, first), clip.actions[:, window.last : window.last + window.wait]
+    samples = trial.imagine(context, actions, rng, copies=trial.settings.temperature_samples)[0]
+    true = clip.frames[0, first : window.last + window.wait + 1]
+    return true.cpu(), trial.imagine(context, actions, None)[0, 0], samples
 
 
 def _outcome(trial: Trial, window: Window, true: Tensor, expected: Tensor, samples: Tensor, usual: float) -> Outcome:

@@ -63,9 +63,10 @@ def _sampled(trial: Trial, temperature: float, shown: int) -> tuple[dict[str, Fl
     copies = trial.settings.temperature_samples if temperature else 1  # without noise all samples are the same
     rng, values = trial.torch_rng("temperatures"), []  # the same noise for every temperature
     kept: list[Tensor] = []
-    for rows, frames, actions in trial.batches(episodes, f"temperature {temperature:g}", copies=copies):
-        for episode, samples in enumerate(trial.imagine(frames, actions, rng, copies=copies, temperature=temperature)):
-            values.append(_of_episode(trial, samples, frames[episode].cpu()))
+    for rows, clip in trial.batches(episodes, f"temperature {temperature:g}", copies=copies):
+        imagined = trial.imagine(*trial.split(clip), rng, copies=copies, temperature=temperature)
+        for episode, samples in enumerate(imagined):
+            values.append(_of_episode(trial, samples, clip.frames[episode].cpu()))
             if rows.start + episode == shown:
                 kept = list(samples[:2])
     return {name: np.array([value[name] for value in values]) for name in values[0]}, kept

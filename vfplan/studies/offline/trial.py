@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
+from vfplan.metrics.clips import recorded
 from vfplan.metrics.localisation import Colour, Locator, held
-from vfplan.models.base import Context, LikelihoodModel
+from vfplan.models.base import Clip, Context, LikelihoodModel
 from vfplan.pixels import frames_from_unit
 from vfplan.studies.offline.settings import Settings
 
@@ -40,10 +41,10 @@ class HeldOut:
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def frames(self, rows: slice = slice(None)) -> Tensor:
-        """(n, T + 1, C, Y, X) uint8 of the chosen rows."""
-        stacked = np.stack([self.store.episode(index).frames for index in self.chosen[rows]])
-        return torch.from_numpy(stacked).permute(0, 1, 4, 2, 3).contiguous().to(self.device)
+    def clip(self, rows: slice = slice(None)) -> Clip:
+        """The chosen rows, with the actions that the model takes."""
+        clip = recorded(self.store, self.chosen[rows], self.device)
+        return replace(clip, actions=clip.actions[..., : self.action_dim])
 
     @cached_property
     def actions(self) -> Tensor:
@@ -96,29 +97,38 @@ class Trial:
         """As `torch_rng`, for numpy."""
         return np.random.default_rng((self.settings.seed, zlib.crc32(name.encode())))
 
-    def batches(self, episodes: HeldOut, name: str, *, copies: int = 1) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Rows, frames and actions of `episodes`, so many at once that `copies` of each are about a batch."""
+    def batches(self, episodes: HeldOut, name: str, *, copies: int = 1) -> Iterator[tuple[slice, Clip]]:
+        """Rows of `episodes` and what they show, so many at once that `copies` of each are about a batch."""
         size = max(1, self.settings.batch // copies)
         with tqdm(total=len(episodes), desc=name, unit="episode", mininterval=1.0, leave=False) as bar:
             for start in range(0, len(episodes), size):
                 rows = slice(start, min(start + size, len(episodes)))
-                yield rows, episodes.frames(rows), episodes.actions[rows]
+                yield rows, episodes.clip(rows)
                 bar.update(rows.stop - rows.start)
+
+    def split(self, clip: Clip) -> tuple[Context, Tensor]:
+        """The first P frames of a clip, and the actions (B, T, A) that follow."""
+        return clip.context(self.past), clip.actions[:, self.past - 1 :]
 
     @torch.inference_mode()
     def imagine(
-        self, frames: Tensor, actions: Tensor, rng: torch.Generator | None, *, copies: int = 1, temperature: float = 1.0
+        self,
+        context: Context,
+        actions: Tensor,
+        rng: torch.Generator | None,
+        *,
+        copies: int = 1,
+        temperature: float = 1.0,
     ) -> Tensor:
-        """Frames (B, K, T, C, Y, X) uint8 on the CPU that follow the first P of `frames` (B, P + ..., C, Y, X).
+        """Frames (B, K, T, C, Y, X) uint8 on the CPU that follow the context under actions (B, T, A).
 
-        `actions` (B, P - 1 + T, A) include those between the known frames; without a generator the temperature is 0.
+        Without a generator the temperature is 0.
         """
-        known = actions[:, : self.past - 1]
-        future = actions[:, self.past - 1 :].repeat_interleave(copies, dim=0)
-        state = self.model.encode(Context(frames[:, : self.past], known)).repeat(copies)
+        future = actions.repeat_interleave(copies, dim=0)
+        state = self.model.encode(context).repeat(copies)
         noise = self.model.sample_noise(len(future), future.shape[1], rng)
         images = self.model.decode(self.model.rollout(state, future, noise.scaled(temperature)))
-        return frames_from_unit(images).unflatten(0, (len(frames), copies)).cpu()
+        return frames_from_unit(images).unflatten(0, (len(actions), copies)).cpu()
 
     @cached_property
     def sampled(self) -> HeldOut:
@@ -128,20 +138,20 @@ class Trial:
     @cached_property
     def true(self) -> Tensor:
         """All frames (N, P + T, C, Y, X) uint8 of the sampled episodes, on the CPU."""
-        return self.sampled.frames().cpu()
+        return self.sampled.clip().frames.cpu()
 
     @cached_property
     def samples(self) -> Tensor:
         """Sampled rollouts (N, K, T, C, Y, X) uint8, on the CPU."""
         copies, rng = self.settings.rollout_samples, self.torch_rng("samples")
         batches = self.batches(self.sampled, "sampled rollouts", copies=copies)
-        return torch.cat([self.imagine(frames, actions, rng, copies=copies) for _, frames, actions in batches])
+        return torch.cat([self.imagine(*self.split(clip), rng, copies=copies) for _, clip in batches])
 
     @cached_property
     def expected(self) -> Tensor:
         """Temperature-0 rollouts (N, T, C, Y, X) uint8, on the CPU."""
         batches = self.batches(self.sampled, "expected rollouts")
-        return torch.cat([self.imagine(frames, actions, None)[:, 0] for _, frames, actions in batches])
+        return torch.cat([self.imagine(*self.split(clip), None)[:, 0] for _, clip in batches])
 
     @cached_property
     def colour(self) -> Colour | None:
