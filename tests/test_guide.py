@@ -1,18 +1,18 @@
-"""What the README shows in Python runs, and gives what its comments say."""
+"""What the guide shows in Python runs, and gives what its comments say."""
 
 import re
 from pathlib import Path
 
 import torch
 
-README = Path(__file__).parents[1] / "README.md"
+GUIDE = Path(__file__).parents[1] / "docs" / "guide.md"
 
 
-def test_the_python_of_the_readme_runs_and_its_shapes_are_right():
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+def test_python_of_the_guide_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     found = {}
     with torch.no_grad():
-        exec(compile(code.replace("torch.set_grad_enabled(False)", ""), str(README), "exec"), found)
+        exec(compile(code.replace("torch.set_grad_enabled(False)", ""), str(GUIDE), "exec"), found)
     assert found["plan"].shape == (1, 8, 4) and found["plan"].abs().max() <= 1
     assert found["futures"].shape == (5, 8, 3, 64, 64)
     assert found["futures"].min() >= 0 and found["futures"].max() <= 1
