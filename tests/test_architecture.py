@@ -53,7 +53,7 @@ RULES = [
     ("vfplan.control.risk", {"vfplan.models"}, set()),
     ("vfplan.control.surprise", {"planners", "vfplan.control.loop"}, set()),
     # Every offline test sees a model through the protocols of `vfplan.models.base` alone.
-    ("vfplan.studies.offline", {"envs", "planners", "vfplan.models.videoflow", "vfplan.models.build"}, set()),
+    ("vfplan.studies.offline", {"envs", "planners", "vfplan.models.videoflow", "vfplan.models.registry"}, set()),
     ("vfplan.studies.offline", {"vfplan.models.checkpoint"}, {"vfplan.studies.offline.battery"}),
     *(
         (f"vfplan.studies.benchmark.{part}", {"torch", "vfplan.models"}, set())

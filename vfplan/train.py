@@ -44,13 +44,13 @@ def _with_architecture_of_init(config: TrainConfig) -> TrainConfig:
 
 
 def _models() -> dict[str, Any]:
-    from vfplan.models.build import CONFIGS
+    from vfplan.models.registry import FAMILIES
 
-    return dict(CONFIGS)
+    return {name: family.config for name, family in FAMILIES.items()}
 
 
 def _learning() -> dict[str, Any]:
-    from vfplan.training.recipe import LearningConfig
+    from vfplan.models.recipe import LearningConfig
 
     return dict.fromkeys(_models(), LearningConfig)
 

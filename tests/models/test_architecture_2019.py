@@ -9,10 +9,10 @@ import torch
 from vfplan.flows import ActNorm
 from vfplan.models.architecture_2019 import VideoFlow2019Config, assemble
 from vfplan.models.base import Clip, Context
+from vfplan.models.recipe import LearningConfig
 from vfplan.pixels import LOG_LEVELS
 from vfplan.train import main as train
 from vfplan.training.learner import Learner
-from vfplan.training.recipe import LearningConfig
 
 SMALL = VideoFlow2019Config(
     image_size=8, action_dim=2, past_frames=2, num_levels=2, flow_steps=2, coupling_width=6,

@@ -11,9 +11,9 @@ import torch
 
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Clip, Context
+from vfplan.models.recipe import LearningConfig
 from vfplan.statistics import chi_square_p_value
 from vfplan.training.learner import Learner
-from vfplan.training.recipe import LearningConfig
 
 COLOURS = torch.tensor(
     [[255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 191, 191], [191, 0, 191], [191, 191, 0]], dtype=torch.uint8

@@ -12,9 +12,9 @@ from vfplan.models.base import Clip, Context
 from vfplan.models.distributions import LatentNoise
 from vfplan.models.precision import in_float32
 from vfplan.models.prior import LOG_STD_RANGE
+from vfplan.models.recipe import LearningConfig
 from vfplan.pixels import LOG_LEVELS, dequantise
 from vfplan.training.learner import Learner
-from vfplan.training.recipe import LearningConfig
 
 SIZE, PAST, ACTION = 8, 2, 3
 CONFIG = VideoFlowConfig(

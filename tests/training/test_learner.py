@@ -6,8 +6,9 @@ import torch
 from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Clip, Context
 from vfplan.models.distributions import CopyOrChange, Faithful, Gaussian, Mixture
-from vfplan.training.learner import Learner, corrupt, negative_log_likelihood
-from vfplan.training.recipe import LearningConfig
+from vfplan.models.objective import corrupt, negative_log_likelihood
+from vfplan.models.recipe import LearningConfig
+from vfplan.training.learner import Learner
 
 MODEL = VideoFlowConfig(
     image_size=8, action_dim=2, past_frames=2, flow_width=4, condition_dim=4,

@@ -174,5 +174,6 @@ def _monitor(model: WorldModel, calibration: Calibration | None) -> Monitor | No
     """A monitor for one lockstep group; none without a calibration."""
     if calibration is None:
         return None
-    assert isinstance(model, MonitorableModel), "a checkpoint with a hash is one"
+    if not isinstance(model, MonitorableModel):
+        raise UserError(f"control.monitor needs a model with cell_log_prob, which {type(model).__name__} has not")
     return Monitor(model, calibration.surprise, calibration.threshold)

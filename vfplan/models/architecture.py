@@ -11,7 +11,8 @@ from typing import Literal, get_args
 from vfplan.flows import HaarLevel, Level, TopLevel
 from vfplan.models.dequantisation import LearnedDequantiser, UniformDequantiser
 from vfplan.models.prior import Elements, LevelPrior
-from vfplan.models.videoflow import Architecture, VideoFlow
+from vfplan.models.trainable import Architecture
+from vfplan.models.videoflow import VideoFlow
 
 
 @dataclass(frozen=True)

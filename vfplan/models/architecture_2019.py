@@ -13,7 +13,8 @@ from vfplan.flows.gated_net import Activation
 from vfplan.flows.glow import CouplingKind
 from vfplan.models.dequantisation import UniformDequantiser
 from vfplan.models.gated_prior import DilatedPrior
-from vfplan.models.videoflow import Architecture, VideoFlow
+from vfplan.models.trainable import Architecture
+from vfplan.models.videoflow import VideoFlow
 
 
 @dataclass(frozen=True)

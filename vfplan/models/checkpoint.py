@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from vfplan.errors import UserError
-from vfplan.models.build import CONFIGS, build_model
-from vfplan.models.videoflow import Architecture, VideoFlow
+from vfplan.models.registry import FAMILIES, build_model
+from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.output.folder import file_sha256, published_folder, write_json
 from vfplan.schema import from_mapping
 
@@ -30,7 +30,7 @@ SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 class Checkpoint:
     """A loaded checkpoint."""
 
-    model: VideoFlow
+    model: TrainableModel
     environment: dict[str, Any]
     """Description of the environment the training frames come from, as the store recorded it."""
     training: dict[str, Any]
@@ -41,7 +41,7 @@ class Checkpoint:
 
 def save_checkpoint(
     folder: Path,
-    model: VideoFlow,
+    model: TrainableModel,
     *,
     environment: dict[str, Any],
     training: dict[str, Any],
@@ -105,9 +105,9 @@ def shipped_checkpoint(env: str) -> Path:
 
 def _architecture(folder: Path, description: dict[str, Any]) -> Architecture:
     name = description["model"].get("name")
-    if name not in CONFIGS:
-        raise UserError(f"checkpoint {folder} holds a model named {name!r}; known models: {', '.join(CONFIGS)}")
-    return from_mapping(CONFIGS[name], description["model"], where="model.")
+    if name not in FAMILIES:
+        raise UserError(f"checkpoint {folder} holds a model named {name!r}; known models: {', '.join(FAMILIES)}")
+    return from_mapping(FAMILIES[name].config, description["model"], where="model.")
 
 
 def _description(folder: Path) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig
-from vfplan.models.build import build_model
+from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.prior import LevelPrior
-from vfplan.models.videoflow import Architecture, VideoFlow
+from vfplan.models.trainable import Architecture
+from vfplan.models.videoflow import VideoFlow
 
 STEM = "net.stem.weight"
 
@@ -28,13 +28,15 @@ def grows_into(config: Architecture, wanted: Architecture) -> bool:
     return longer and config.hand in (None, wanted.hand) and _without_growth(config) == _without_growth(wanted)
 
 
-def grow(model: VideoFlow, wanted: Architecture) -> VideoFlow:
-    """Return the model of `wanted`, with the weights of a `model` that grows into it.
+def grow(model: VideoFlow, wanted: Architecture) -> VideoFlow | None:
+    """Return the model of `wanted`, with the weights of a `model` that grows into it; None if it does not.
 
     Where the older frames show what the oldest of before shows, both foretell the same: networks do not look at older
     frames or at the hand's map yet, and what moves is taken from older frames and from the oldest in equal parts.
     """
-    larger, weights = build_model(wanted).to(next(model.parameters())), model.state_dict()
+    if not (isinstance(wanted, VideoFlowConfig) and grows_into(model.config, wanted)):
+        return None
+    larger, weights = assemble(wanted).to(next(model.parameters())), model.state_dict()
     for level, (old, new) in enumerate(zip(model.priors, larger.priors, strict=True)):
         assert isinstance(old, LevelPrior) and isinstance(new, LevelPrior)
         changed = _lengthened(old, new.past_frames) if new.past_frames > old.past_frames else {}

@@ -9,7 +9,6 @@ factorisation; which levels and priors a model is made of is said in `architectu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -18,34 +17,12 @@ from torch import Tensor, nn
 from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb
 from vfplan.models.distributions import LatentDistribution, LatentNoise
-from vfplan.models.hand import Hand
 from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
+from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.pixels import LOG_LEVELS, dequantise, to_unit
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """What every configuration of `VideoFlow` says."""
-
-    name: str
-    image_size: int = 64
-    channels: int = 3
-    action_dim: int = 4
-    """0 for the action-free model."""
-    past_frames: int = 3
-    switches: tuple[int, ...] = ()
-    """Places of the action components of which the world asks the sign only: the model sees -1 or 1."""
-    hand: Hand | None = None
-    """How the hand moves, for a model that is told where it is; its coarsest level then sees a map of it."""
-
-    def __post_init__(self) -> None:
-        if self.past_frames < 1:
-            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
-        if self.switches and not 0 <= min(self.switches) <= max(self.switches) < self.action_dim:
-            raise ValueError(f"switches are places in an action of {self.action_dim}; got {self.switches}")
-
-
-class VideoFlow(nn.Module):
+class VideoFlow(TrainableModel):
     """A world model with exact likelihoods, put together from levels, priors and a dequantiser.
 
     Args:
@@ -80,6 +57,11 @@ class VideoFlow(nn.Module):
         self.levels = nn.ModuleList(levels)
         self.priors = nn.ModuleList(priors)
         self.dequantiser = dequantiser
+
+    @property
+    def coarsest(self) -> int:
+        """The largest scale that rollouts may be downscaled by."""
+        return 2**self.top if self.area_averages else 1
 
     @property
     def top(self) -> int:
@@ -303,12 +285,6 @@ class VideoFlow(nn.Module):
     def latent_shape(self, level: int) -> tuple[int, int, int]:
         """(c, y, x) of one level's latent."""
         return self.priors[level].latent_shape  # type: ignore[return-value]
-
-    def set_compute_dtype(self, dtype: torch.dtype) -> None:
-        """Let the networks that can run in `dtype`: bfloat16 for training and rollouts, never for likelihoods."""
-        for module in self.modules():
-            if hasattr(module, "compute_dtype"):
-                module.compute_dtype = dtype  # type: ignore[assignment]
 
     def _require_float32(self) -> None:
         if {getattr(module, "compute_dtype", torch.float32) for module in self.modules()} != {torch.float32}:

@@ -20,12 +20,11 @@ from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.metrics.clips import clip_of
-from vfplan.models.build import build_model
 from vfplan.models.checkpoint import load_checkpoint
-from vfplan.models.growth import grow, grows_into
 from vfplan.models.hand import Hand
 from vfplan.models.precision import network_dtype
-from vfplan.models.videoflow import Architecture, VideoFlow
+from vfplan.models.registry import build_model, grown
+from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.output.folder import RunDir
 from vfplan.training.distributed import Processes, local_device, processes
 from vfplan.training.learner import Learner
@@ -77,7 +76,7 @@ def _learner(config: TrainConfig, data: Mixture, device: torch.device, group: Pr
     return learner
 
 
-def _model(config: TrainConfig, data: Mixture, device: torch.device) -> VideoFlow:
+def _model(config: TrainConfig, data: Mixture, device: torch.device) -> TrainableModel:
     """A fresh model with its activation normalisations set, or the one that `init` names."""
     if not config.init:
         torch.manual_seed(config.seed)
@@ -85,8 +84,8 @@ def _model(config: TrainConfig, data: Mixture, device: torch.device) -> VideoFlo
         _initialise(model, data, config)
         return model
     model = load_checkpoint(Path(config.init), device).model
-    if grows_into(model.config, config.model):
-        return grow(model, config.model).train()
+    if (larger := grown(model, config.model)) is not None:
+        return larger.train()
     for key, wanted in asdict(config.model).items():
         if (found := asdict(model.config).get(key)) != wanted:
             raise UserError(f"checkpoint {config.init} has model.{key}={found}; this run needs {wanted}")
@@ -129,7 +128,7 @@ def _fit_to(store: EpisodeStore, config: TrainConfig) -> Architecture:
         raise UserError(f"the model does not fit the data in {store.path}: {error}") from error
 
 
-def _initialise(model: VideoFlow, data: Mixture, config: TrainConfig) -> None:
+def _initialise(model: TrainableModel, data: Mixture, config: TrainConfig) -> None:
     """Set activation normalisations from 128 windows, before anything wraps or averages the model."""
     past = model.past_frames
     sampler = data.sampler(past + 1, config.seed)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from vfplan.checks import require_at_least
 
 if TYPE_CHECKING:
-    from vfplan.models.videoflow import Architecture
-    from vfplan.training.recipe import LearningConfig
+    from vfplan.models.recipe import LearningConfig
+    from vfplan.models.trainable import Architecture
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from vfplan.metrics.clips import recorded
 from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.metrics.motion import Yardstick
 from vfplan.metrics.rollout_error import SquaredError, rollout_error
-from vfplan.models.videoflow import VideoFlow
+from vfplan.models.trainable import TrainableModel
 from vfplan.pixels import frames_from_unit
 
 HORIZONS = (1, 5, 10)
@@ -35,11 +35,11 @@ class Validator:
         self._yardstick: Yardstick | None = None
         self.clip, self.device = recorded(store, chosen, device, slice(start, start + length)), device
 
-    def report(self, model: VideoFlow) -> dict[str, float]:
+    def report(self, model: TrainableModel) -> dict[str, float]:
         """Bits/dim one step ahead; errors relative to copying, of thumbnails and of their colour, at each horizon."""
         rng = torch.Generator(self.device).manual_seed(0)
         bits = bits_per_dim(model, self.clip.until(self.past_frames + 2), rng)
-        errors = rollout_error(model, self.clip, downscale=2**model.top if model.area_averages else 1)
+        errors = rollout_error(model, self.clip, downscale=model.coarsest)
         return {
             "bits_per_dim": float(bits.per_episode.mean()),
             **_at_horizons("error", errors.pixels),
@@ -47,11 +47,10 @@ class Validator:
             **self._motion(model),
         }
 
-    def _motion(self, model: VideoFlow) -> dict[str, float]:
+    def _motion(self, model: TrainableModel) -> dict[str, float]:
         """Of objects that move, how much of their displacement is foretold, and the median error in cm."""
         if self._yardstick is None:
-            scale = 2**model.top if model.area_averages else 1
-            self._yardstick = Yardstick.of(*self._windows, self.past_frames, scale, self.device)
+            self._yardstick = Yardstick.of(*self._windows, self.past_frames, model.coarsest, self.device)
         if self._yardstick is None:
             return {}
         available = [horizon for horizon in HORIZONS if horizon <= self.clip.actions.shape[1] + 1 - self.past_frames]
@@ -60,7 +59,7 @@ class Validator:
         return explained | {f"motion_cm_{horizon}": motion.centimetres for horizon, motion in found.items()}
 
     @torch.inference_mode()
-    def picture(self, model: VideoFlow, *, episodes: int = 4) -> bytes:
+    def picture(self, model: TrainableModel, *, episodes: int = 4) -> bytes:
         """A PNG: per episode a row of true frames over a row imagined from the same actions at temperature 0."""
         past = self.past_frames
         frames, actions = self.clip.frames[:episodes, past:], self.clip.actions[:episodes, past - 1 :]

@@ -52,7 +52,8 @@ class Laboratory:
     def controller(self, seed: int, reaction: Any, calibration: Calibration | None) -> Controller:
         """A controller with a monitor of its own; without a calibration that monitor is never alarmed."""
         config, model = self.config, self.checkpoint.model
-        assert isinstance(model, MonitorableModel)
+        if not isinstance(model, MonitorableModel):
+            raise UserError(f"a monitor needs a model with cell_log_prob, which {type(model).__name__} has not")
         monitor = Monitor(model, config.surprise)
         if calibration is not None:
             monitor = Monitor(model, calibration.surprise, calibration.threshold)

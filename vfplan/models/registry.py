@@ -1,0 +1,64 @@
+"""Every trainable model by its name: what describes it, what makes it, and how it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from vfplan.models import architecture, architecture_2019
+from vfplan.models.architecture import VideoFlowConfig
+from vfplan.models.architecture_2019 import VideoFlow2019Config
+from vfplan.models.growth import grow
+from vfplan.models.objective import VideoFlowObjective
+from vfplan.models.recipe import LearningConfig
+from vfplan.models.trainable import Architecture, Objective, TrainableModel
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models that are made in one way."""
+
+    config: type[Architecture]
+    assemble: Callable[[Any], TrainableModel]
+    """From a configuration to a freshly initialised model."""
+    objective: Callable[[Any, LearningConfig], Objective]
+    """From a model and a recipe to what it learns from clips; ValueError for a recipe that does not fit."""
+    grow: Callable[[Any, Any], TrainableModel | None] = lambda model, wanted: None
+    """From a model to a larger one of another configuration that foretells the same; None if it cannot."""
+
+
+_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow)
+_OF_2019 = Family(VideoFlow2019Config, architecture_2019.assemble, VideoFlowObjective)
+
+FAMILIES: dict[str, Family] = {
+    "videoflow": _DEFAULT,
+    "videoflow_bair": _DEFAULT,
+    "videoflow_mixture": _DEFAULT,
+    "videoflow_shapes": _DEFAULT,
+    "videoflow_2019": _OF_2019,
+    "videoflow_2019_bair_qual": _OF_2019,
+    "videoflow_2019_shapes": _OF_2019,
+    "videoflow_2019_small": _OF_2019,
+}
+
+
+def register(name: str, family: Family) -> None:
+    """Let a model of your own be trained, loaded and planned with. Raises ValueError for a name that is taken."""
+    if FAMILIES.setdefault(name, family) is not family:
+        raise ValueError(f"there is a model called {name!r} already")
+
+
+def build_model(config: Architecture) -> TrainableModel:
+    """A freshly initialised model; seed torch before for a reproducible one."""
+    return FAMILIES[config.name].assemble(config)
+
+
+def objective_of(model: TrainableModel, recipe: LearningConfig) -> Objective:
+    """What a model learns from clips. Raises ValueError for a recipe that does not fit it."""
+    return FAMILIES[model.config.name].objective(model, recipe)
+
+
+def grown(model: TrainableModel, wanted: Architecture) -> TrainableModel | None:
+    """The model of configuration `wanted` that goes on from what `model` knows; None if it does not grow into it."""
+    return FAMILIES[model.config.name].grow(model, wanted)

@@ -1,0 +1,82 @@
+"""What a world model brings to be trained, validated and shipped: its configuration, and what it learns from clips."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from vfplan.models.base import Clip, Context, LikelihoodModel
+from vfplan.models.hand import Hand
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the configuration of every trainable model says."""
+
+    name: str
+    image_size: int = 64
+    channels: int = 3
+    action_dim: int = 4
+    """0 for the action-free model."""
+    past_frames: int = 3
+    switches: tuple[int, ...] = ()
+    """Places of the action components of which the world asks the sign only: the model sees -1 or 1."""
+    hand: Hand | None = None
+    """How the hand moves, for a model that is told where it is; its coarsest level then sees a map of it."""
+
+    def __post_init__(self) -> None:
+        if self.past_frames < 1:
+            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
+        if self.switches and not 0 <= min(self.switches) <= max(self.switches) < self.action_dim:
+            raise ValueError(f"switches are places in an action of {self.action_dim}; got {self.switches}")
+
+
+Loss = tuple[Tensor, Sequence[Tensor]]
+"""What is descended, and the exact nats that it stands for, of one level or more."""
+
+
+class Objective(Protocol):
+    """What a model learns from clips; the learner brings optimiser, schedule, average and resuming."""
+
+    @property
+    def window(self) -> int:
+        """Frames per clip."""
+
+    def rates(self) -> Sequence[tuple[Sequence[nn.Parameter], float]]:
+        """All parameters, in groups, and the share of the learning rate that each group has."""
+
+    def clipped(self) -> Sequence[tuple[str, Sequence[nn.Parameter]]]:
+        """The parameters that learn, in groups whose gradients are clipped together, and what each is called."""
+
+    def losses(
+        self, clip: Clip, step: int, part: int, rng: torch.Generator
+    ) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:
+        """The losses of one of the micro-batches of `step`, and with each the exact nats that it stands for."""
+
+    def report(self, nats: Sequence[float]) -> dict[str, float]:
+        """What a step's nats are called in the log; `bits_per_dim` among them."""
+
+
+class TrainableModel(nn.Module, LikelihoodModel):
+    """A world model with likelihoods that vfplan trains, validates and keeps as a checkpoint."""
+
+    config: Architecture
+
+    @property
+    @abstractmethod
+    def coarsest(self) -> int:
+        """The largest scale that rollouts may be downscaled by."""
+
+    def initialise(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> None:
+        """Set what is set by data before training, if anything is."""
+
+    def set_compute_dtype(self, dtype: torch.dtype) -> None:
+        """Let the networks that can run in `dtype`: bfloat16 for training and rollouts, never for likelihoods."""
+        for module in self.modules():
+            if hasattr(module, "compute_dtype"):
+                module.compute_dtype = dtype  # type: ignore[assignment]
