@@ -44,7 +44,8 @@ def test_stored_actions_reach_the_goal(name, split):
         env.reset(seed=task_set.seeds[i], options={"state": task_set.start_state[i]})
         for action in task_set.actions[i, : task_set.num_actions[i]]:
             env.step(action)
-        np.testing.assert_array_equal(env.get_state(), task_set.goal_state[i])
+        # Processors differ in the last bit of a sine; after 20 pushes it has grown to 1e-7 (m, rad, m/s).
+        np.testing.assert_allclose(env.get_state(), task_set.goal_state[i], rtol=0, atol=1e-5)
 
 
 def test_wind_is_the_same_in_every_run_of_a_task_and_another_in_each_task():

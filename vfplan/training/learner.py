@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +69,7 @@ class Learner:
     @property
     def averaged(self) -> TrainableModel:
         """The model with exponentially averaged weights."""
-        return self.average.module  # type: ignore[return-value]
+        return cast(TrainableModel, self.average.module)
 
     def step(self, clip: Clip) -> dict[str, float]:
         """Update on `window` frames of B episodes, B the largest batch.

@@ -67,13 +67,15 @@ def _learner(config: TrainConfig, data: Mixture, device: torch.device, group: Pr
     model = _model(config, data, device)
     group.copy_first(model)
     try:
-        learner = Learner(model, config.learning, seed=config.seed, device=device, processes=group)
+        return Learner(model, config.learning, seed=config.seed, device=device, processes=group)
     except ValueError as error:
         raise UserError(f"learning does not fit: {error}") from error
+
+
+def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
     # On a CPU bfloat16 speeds up rollouts but not the backward pass of networks this thin.
     reduced = config.precision != "auto" or device.type == "cuda"
-    learner.set_compute_dtype(network_dtype(config.precision, device) if reduced else torch.float32)
-    return learner
+    return network_dtype(config.precision, device) if reduced else torch.float32
 
 
 def _model(config: TrainConfig, data: Mixture, device: torch.device) -> TrainableModel:
@@ -94,6 +96,7 @@ def _model(config: TrainConfig, data: Mixture, device: torch.device) -> Trainabl
 
 def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder: Recorder | None) -> None:
     """Train to the end, or until a signal; only the first of several processes has a recorder."""
+    learner.set_compute_dtype(_compute_dtype(config, learner.device))
     rows, total = max(config.learning.batch), config.learning.steps
     with (
         _stop_on_signal() as stopped,
