@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -43,6 +44,6 @@ class Chain(Bijection):
         """Map y (B, *r) to x (B, *s) and log|dx/dy| (B,)."""
         log_det = y.new_zeros(y.shape[0])
         for layer in reversed(self.layers):
-            y, change = layer.inverse(y)  # type: ignore[operator]
+            y, change = cast(Bijection, layer).inverse(y)
             log_det = log_det + change
         return y, log_det

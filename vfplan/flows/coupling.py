@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.flows.bijection import Bijection
+from vfplan.flows.initialisation import start_at_zero
 
 
 class AffineCoupling(Bijection):
@@ -23,8 +24,7 @@ class AffineCoupling(Bijection):
         self.kept = channels // 2
         self.max_log_scale = max_log_scale
         head = nn.Conv2d(width, 2 * (channels - self.kept), 3, padding=1)
-        nn.init.zeros_(head.weight)
-        nn.init.zeros_(head.bias)  # type: ignore[arg-type]
+        start_at_zero(head)
         self.net = nn.Sequential(
             nn.Conv2d(self.kept, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), head
         )

@@ -49,3 +49,10 @@ def initialise_actnorms(run: Callable[[], object], modules: Iterable[nn.Module])
 def _initialise(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     assert isinstance(layer, ActNorm)
     layer.initialise(*inputs)
+
+
+def start_at_zero(*layers: nn.Module) -> None:
+    """Let layers give zero until they have learned something."""
+    for layer in layers:
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
+from vfplan.flows.initialisation import start_at_zero
 from vfplan.models.distributions import LOG_SQRT_2PI
 from vfplan.pixels import dequantise
 
@@ -43,11 +44,11 @@ class LearnedDequantiser(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(3 * channels, width, 3, padding=1)
         self.head = nn.Conv2d(width, 2 * channels, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        start_at_zero(self.head)
         low, high = self.LOG_SCALE_RANGE
         start = math.log(4 * START_STD)  # the slope of the sigmoid in its middle is a quarter
-        nn.init.constant_(self.head.bias[:channels], math.log((start - low) / (high - start)) - 3.0)  # type: ignore[index]
+        assert self.head.bias is not None
+        nn.init.constant_(self.head.bias[:channels], math.log((start - low) / (high - start)) - 3.0)
 
     def forward(self, frame: Tensor, previous: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """An image (B, C, Y, X) in [-0.5, 0.5) of uint8 frame (B, C, Y, X), given the one before, and log q(u) (B,)."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from vfplan.flows.gated_net import Activation, GatedNet
+from vfplan.models.precision import Reducible
 
 
 class DilatedBlock(nn.Module):
@@ -52,7 +52,7 @@ class DilatedBlock(nn.Module):
         return x + sum(branch(x, film) for branch, film in zip(self.branches, films, strict=True))
 
 
-class DilatedNet(nn.Module):
+class DilatedNet(Reducible):
     """`depth` blocks in a row; each sees two time steps further back.
 
     `compute_dtype` may be set to bfloat16 for training and rollouts: that of the convolutions; normalisations and the
@@ -76,7 +76,6 @@ class DilatedNet(nn.Module):
         condition_dim: int,
     ) -> None:
         super().__init__()
-        self.compute_dtype = torch.float32
         self.dilations = tuple(dilations)
         self.blocks = nn.ModuleList(
             [
@@ -94,8 +93,7 @@ class DilatedNet(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """Map x (B, T, C, Y, X) and condition (B, T, D), None if D is 0, to (B, T, C, Y, X)."""
-        reduced = self.compute_dtype != torch.float32
-        with torch.autocast(x.device.type, dtype=self.compute_dtype if reduced else None, enabled=reduced):
+        with self.autocast(x):
             h = x
             for block in self.blocks:
                 h = block(h, condition)

@@ -38,8 +38,8 @@ class LatentNoise:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> LatentNoise:
         """The noise with `function` applied to its tensors."""
-        parts = (self.values, self.choices, self.component)
-        return LatentNoise(*(None if part is None else function(part) for part in parts))  # type: ignore[arg-type]
+        choices, component = (None if part is None else function(part) for part in (self.choices, self.component))
+        return LatentNoise(function(self.values), choices, component)
 
 
 class LatentDistribution(ABC):

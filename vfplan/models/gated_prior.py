@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from vfplan.flows.edge_conv import EdgeConv, Zeroed
 from vfplan.flows.gated_net import Activation
 from vfplan.models.dilated_net import DilatedNet, fitting_dilations
-from vfplan.models.distributions import Gaussian, LatentNoise
+from vfplan.models.distributions import Gaussian
+from vfplan.models.latent_prior import LatentPrior
 
 ACTION_WIDTH = 64
 
 
-class DilatedPrior(nn.Module):
+class DilatedPrior(LatentPrior):
     """p(z_t | past z, coarser image of time t, actions) of one level: a diagonal Gaussian.
 
     After Kumar et al., VideoFlow, 2020, in the form of its reference code (tensor2tensor's `conv3d_net`). The coarser
@@ -64,7 +65,6 @@ class DilatedPrior(nn.Module):
         if not log_std_range[0] < 0 < log_std_range[1]:
             raise ValueError(f"log_std_range expects 0 inside, where log sigma starts; got {log_std_range}")
         self.latent_shape = (latent_channels, *size)
-        self.has_choices, self.components = False, 1
         self.action_dim = action_dim
         self.latent_skip = latent_skip
         self.log_std_range = log_std_range
@@ -111,10 +111,6 @@ class DilatedPrior(nn.Module):
         condition = None if self.embed_actions is None else self.embed_actions(actions)
         change, raw = self.head(self.net(x, condition)[:, -1]).chunk(2, dim=1)
         return Gaussian(past[:, -1] + change if self.latent_skip else change, soft_clamp(raw, *self.log_std_range))
-
-    def sample(self, past: Tensor, coarse: Tensor | None, actions: Tensor, noise: LatentNoise) -> Tensor:
-        """The latent (B, c, y, x) that standard-normal noise selects from the prior of z_t."""
-        return self(past, coarse, actions).transform(noise)
 
 
 def soft_clamp(x: Tensor, low: float, high: float) -> Tensor:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -27,18 +27,41 @@ def network_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
+class Reducible(nn.Module):
+    """A network that can compute in less than float32; its output has the dtype of its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compute_dtype = torch.float32
+
+    def autocast(self, x: Tensor) -> torch.autocast:
+        """The context in which the network computes for x."""
+        reduced = self.compute_dtype != torch.float32
+        return torch.autocast(x.device.type, dtype=self.compute_dtype if reduced else None, enabled=reduced)
+
+
+def reducible(model: nn.Module) -> list[Reducible]:
+    """The networks of a model that can compute in less."""
+    return [module for module in model.modules() if isinstance(module, Reducible)]
+
+
+def require_float32(model: nn.Module) -> None:
+    """Raise ValueError if any network of a model computes in less."""
+    if any(network.compute_dtype != torch.float32 for network in reducible(model)):
+        raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
+
+
 @contextmanager
 def in_float32(model: Any) -> Iterator[None]:
     """Let the networks of `model` compute in float32 meanwhile, as likelihoods need it while plans are made in less."""
-    modules = model.modules() if isinstance(model, nn.Module) else ()
-    before = {module: module.compute_dtype for module in modules if hasattr(module, "compute_dtype")}
+    before = {network: network.compute_dtype for network in (reducible(model) if isinstance(model, nn.Module) else ())}
     try:
-        for module in before:
-            module.compute_dtype = torch.float32  # type: ignore[assignment]
+        for network in before:
+            network.compute_dtype = torch.float32
         yield
     finally:
-        for module, dtype in before.items():
-            module.compute_dtype = dtype
+        for network, dtype in before.items():
+            network.compute_dtype = dtype
 
 
 def _has_native_bfloat16(device: torch.device) -> bool:

@@ -20,6 +20,7 @@ from vfplan.models.distributions import (
     Mixture,
     choose_component,
 )
+from vfplan.models.latent_prior import LatentPrior
 from vfplan.models.unet import UNet
 
 # Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79
@@ -38,7 +39,7 @@ STANDING_LOGIT = 9.0
 Elements = Literal["gaussian", "faithful", "copy"]
 
 
-class LevelPrior(nn.Module):
+class LevelPrior(LatentPrior):
     """p(z_t | past z, coarse images up to time t, actions) of one level.
 
     A U-Net sees the memory; all actions of the memory window act through FiLM. The mean is the previous latent (the
@@ -111,7 +112,7 @@ class LevelPrior(nn.Module):
             self.raw_copy_log_std = nn.Parameter(torch.full((latent_channels, 1, 1), start))
         if components > 1:
             # Equal components would stay equal for ever.
-            nn.init.normal_(self.net.head.bias, std=0.05)  # type: ignore[arg-type]
+            nn.init.normal_(self.net.bias, std=0.05)
             if copy_radius:
                 self._start_components_apart()
         if advection_radius:
@@ -190,7 +191,7 @@ class LevelPrior(nn.Module):
     def _start_components_apart(self) -> None:
         """Let each component prefer to copy from a place of its own, so that each begins as another motion."""
         places, per_component = self.parts[-1], sum(self.parts)
-        bias: Tensor = self.net.head.bias  # type: ignore[assignment]
+        bias = self.net.bias
         with torch.no_grad():
             for component in range(self.components):
                 first = self.sources + (component + 1) * per_component - places
@@ -198,7 +199,7 @@ class LevelPrior(nn.Module):
 
     def _start_standing(self) -> None:
         """Let all that might move stay where it is in the last frame."""
-        bias: Tensor = self.net.head.bias  # type: ignore[assignment]
+        bias = self.net.bias
         same_place = count_places(self.advection_radius) // 2
         with torch.no_grad():
             bias[: self.sources] = 0.0

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vfplan.models.base import Clip, Context, LikelihoodModel
 from vfplan.models.hand import Hand
+from vfplan.models.precision import reducible
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,5 @@ class TrainableModel(nn.Module, LikelihoodModel):
 
     def set_compute_dtype(self, dtype: torch.dtype) -> None:
         """Let the networks that can run in `dtype`: bfloat16 for training and rollouts, never for likelihoods."""
-        for module in self.modules():
-            if hasattr(module, "compute_dtype"):
-                module.compute_dtype = dtype  # type: ignore[assignment]
+        for network in reducible(self):
+            network.compute_dtype = dtype

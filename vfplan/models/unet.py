@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from vfplan.flows.initialisation import start_at_zero
+from vfplan.models.precision import Reducible
+
 
 class ResidualBlock(nn.Module):
     """x + conv(silu(film(conv(silu(x))))); the modulation and the last convolution start at zero."""
@@ -16,9 +19,7 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.film = nn.Linear(condition_dim, 2 * width)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        for layer in (self.film, self.second):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        start_at_zero(self.film, self.second)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Map x (B, W, Y, X) and condition (B, D) to (B, W, Y, X)."""
@@ -27,7 +28,7 @@ class ResidualBlock(nn.Module):
         return x + self.second(nn.functional.silu(torch.addcmul(h + shift, h, scale)))
 
 
-class UNet(nn.Module):
+class UNet(Reducible):
     """U-Net with a learned position embedding and FiLM conditioning at every block (Perez et al., 2018).
 
     Args:
@@ -53,7 +54,6 @@ class UNet(nn.Module):
         condition_dim: int,
     ) -> None:
         super().__init__()
-        self.compute_dtype = torch.float32
         factor = 2 ** (len(widths) - 1)
         if size[0] % factor or size[1] % factor:
             raise ValueError(f"{len(widths)} scales expect sides divisible by {factor}; got {size[0]}x{size[1]}")
@@ -64,14 +64,19 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()
         self.up = nn.ModuleList()
         for scale, (width, count) in enumerate(zip(widths, blocks, strict=True)):
-            self.encoder.append(_blocks(width, count, condition_dim))
+            self.encoder.append(Blocks(width, count, condition_dim))
             if scale + 1 < len(widths):
-                self.decoder.append(_blocks(width, count, condition_dim))
+                self.decoder.append(Blocks(width, count, condition_dim))
                 self.down.append(nn.Conv2d(width, widths[scale + 1], 2, stride=2))
                 self.up.append(nn.ConvTranspose2d(widths[scale + 1], width, 2, stride=2))
         self.head = nn.Conv2d(widths[0], out_channels, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        start_at_zero(self.head)
+
+    @property
+    def bias(self) -> Tensor:
+        """Of the outputs."""
+        assert self.head.bias is not None
+        return self.head.bias
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """Map x (B, in, Y, X) and condition (B, D) to (B, out, Y, X)."""
@@ -79,15 +84,14 @@ class UNet(nn.Module):
 
     def features(self, x: Tensor, condition: Tensor) -> Tensor:
         """What the outputs for x (B, in, Y, X) and condition (B, D) are read from, (B, W, Y, X)."""
-        with self._autocast(x):
+        with self.autocast(x):
             return self._features(x.contiguous(memory_format=torch.channels_last), condition)
 
     def outputs(self, features: Tensor, channels: slice = slice(None)) -> Tensor:
         """The outputs (B, K, Y, X) of the chosen channels (default: all) at the features (B, W, Y, X)."""
         head = self.head
-        assert head.bias is not None
-        with self._autocast(features):
-            maps = nn.functional.conv2d(features, head.weight[channels], head.bias[channels], padding=1)
+        with self.autocast(features):
+            maps = nn.functional.conv2d(features, head.weight[channels], self.bias[channels], padding=1)
         return maps.to(head.weight.dtype)
 
     def outputs_by_row(self, features: Tensor, channels: Tensor) -> Tensor:
@@ -96,38 +100,40 @@ class UNet(nn.Module):
         One convolution with a group for each row: no row waits for what the channels of the others are.
         """
         head = self.head
-        assert head.bias is not None
         rows = len(features)
-        with self._autocast(features):
+        with self.autocast(features):
             maps = nn.functional.conv2d(
                 features.contiguous().view(1, -1, *features.shape[2:]),
                 head.weight[channels].flatten(0, 1),
-                head.bias[channels].flatten(),
+                self.bias[channels].flatten(),
                 padding=1,
                 groups=rows,
             )
         return maps.view(rows, -1, *maps.shape[2:]).to(head.weight.dtype)
-
-    def _autocast(self, x: Tensor) -> torch.autocast:
-        reduced = self.compute_dtype != torch.float32
-        return torch.autocast(x.device.type, dtype=self.compute_dtype if reduced else None, enabled=reduced)
 
     def _features(self, x: Tensor, condition: Tensor) -> Tensor:
         h = self.stem(x)
         h = h + self.position.to(h.dtype)  # a float32 embedding would promote the whole residual stream
         skips = []
         for scale, blocks in enumerate(self.encoder):
-            for block in blocks:  # type: ignore[attr-defined]
-                h = block(h, condition)
+            h = blocks(h, condition)
             if scale < len(self.down):
                 skips.append(h)
                 h = self.down[scale](h)
         for scale in reversed(range(len(self.down))):
             h = skips[scale] + self.up[scale](h)
-            for block in self.decoder[scale]:  # type: ignore[attr-defined]
-                h = block(h, condition)
+            h = self.decoder[scale](h, condition)
         return nn.functional.silu(h)
 
 
-def _blocks(width: int, count: int, condition_dim: int) -> nn.ModuleList:
-    return nn.ModuleList([ResidualBlock(width, condition_dim) for _ in range(count)])
+class Blocks(nn.ModuleList):
+    """Residual blocks of one scale, one after the other."""
+
+    def __init__(self, width: int, count: int, condition_dim: int) -> None:
+        super().__init__(ResidualBlock(width, condition_dim) for _ in range(count))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Map x (B, W, Y, X) and condition (B, D) to (B, W, Y, X)."""
+        for block in self:
+            x = block(x, condition)
+        return x

@@ -9,7 +9,7 @@ factorisation; which levels and priors a model is made of is said in `architectu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb
 from vfplan.models.distributions import LatentDistribution, LatentNoise
+from vfplan.models.latent_prior import LatentPrior
 from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
+from vfplan.models.precision import require_float32
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.pixels import LOG_LEVELS, dequantise, to_unit
 
@@ -28,9 +30,7 @@ class VideoFlow(TrainableModel):
     Args:
         config: what the parts were made from; stored in checkpoints.
         levels: the frame flow, finest first; the last is the top.
-        priors: one per level: (memory (B, P, c, y, x), coarser images (B, P + 1, u, y, x) or None, actions (B, P, A))
-            -> LatentDistribution; with `sample` (the same and noise -> latent), `latent_shape`, and `has_choices` and
-            `components` for the noise it asks for.
+        priors: one per level.
         dequantiser: (frame, frame before, rng) -> (image, log q).
         area_averages: whether each level's coarser image is the area average of its input. Then the coarse levels alone
             are the model's exact marginal over thumbnails, rollouts may be downscaled, and the levels can be trained
@@ -44,7 +44,7 @@ class VideoFlow(TrainableModel):
         self,
         config: Architecture,
         levels: Sequence[Level],
-        priors: Sequence[nn.Module],
+        priors: Sequence[LatentPrior],
         dequantiser: nn.Module,
         *,
         area_averages: bool,
@@ -62,6 +62,14 @@ class VideoFlow(TrainableModel):
     def coarsest(self) -> int:
         """The largest scale that rollouts may be downscaled by."""
         return 2**self.top if self.area_averages else 1
+
+    def level(self, index: int) -> Level:
+        """The level at `index`, 0 the finest."""
+        return cast(Level, self.levels[index])
+
+    def prior_of(self, level: int) -> LatentPrior:
+        """What foretells the latent of a level."""
+        return cast(LatentPrior, self.priors[level])
 
     @property
     def top(self) -> int:
@@ -113,7 +121,7 @@ class VideoFlow(TrainableModel):
         wanted = range(self.top + 1) if levels is None else levels
         parts: list[tuple[Tensor, Tensor | None, Tensor] | None] = [None] * (self.top + 1)
         for index in range(max(wanted, default=-1) + 1):
-            level: Level = self.levels[index]  # type: ignore[assignment]
+            level = self.level(index)
             if index not in wanted:
                 images = level.coarsen(images)
                 continue
@@ -128,8 +136,8 @@ class VideoFlow(TrainableModel):
     def image(self, latents: Sequence[Tensor]) -> Tensor:
         """The images (B, C, Y, X) of one latent per level, finest first: the inverse of `latents`; not clamped."""
         image: Tensor | None = None
-        for level, latent in reversed(list(zip(self.levels, latents, strict=True))):
-            image = level.inverse(latent, image)  # type: ignore[operator]
+        for level, latent in reversed(list(enumerate(latents))):
+            image = self.level(level).inverse(latent, image)
         assert image is not None
         return image
 
@@ -164,20 +172,14 @@ class VideoFlow(TrainableModel):
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoFlowNoise:
         """Standard-normal noise for the levels that a rollout at `downscale` needs; without a generator none at all."""
         device = next(self.parameters()).device
-
-        def draw(shape: Sequence[int]) -> Tensor:
-            return torch.randn((rows, steps, *shape), generator=rng, device=device)
-
         finest = self.finest_level(downscale)
         noise: list[LatentNoise | None] = [None] * finest
         for level in range(finest, self.top + 1):
-            shape, prior = self.latent_shape(level), self.priors[level]
+            prior = self.prior_of(level)
             if rng is None:
-                noise.append(LatentNoise(torch.zeros(1, device=device).expand(rows, steps, *shape)))
-                continue
-            choices = draw(shape) if prior.has_choices else None
-            component = draw(()) if prior.components > 1 else None  # type: ignore[operator]
-            noise.append(LatentNoise(draw(shape), choices, component))
+                noise.append(prior.zero_noise(rows, steps, device))
+            else:
+                noise.append(prior.sample_noise(rows, steps, rng, device))
         return VideoFlowNoise(tuple(noise))
 
     def rollout(
@@ -204,12 +206,12 @@ class VideoFlow(TrainableModel):
         image: Tensor | None = None
         memories = list(state.levels)
         for level in range(self.top, finest - 1, -1):
-            drawn = noise[level]
-            if drawn is None:
+            drawn, memory = noise[level], memories[level]
+            if drawn is None or memory is None:
                 raise ValueError(f"the noise was drawn without level {level}, which downscale={2**finest} needs")
-            latent = self.priors[level].sample(*self._conditions(level, state, action, image), drawn)  # type: ignore[operator]
-            memories[level] = memories[level].push(latent, image)  # type: ignore[union-attr]
-            image = self.levels[level].inverse(latent, image)  # type: ignore[operator]
+            latent = self.prior_of(level).sample(*self._conditions(level, state, action, image), drawn)
+            memories[level] = memory.push(latent, image)
+            image = self.level(level).inverse(latent, image)
         assert image is not None
         return image, VideoFlowState(tuple(memories), *self.moved_on(state, action[:, None]))
 
@@ -229,13 +231,13 @@ class VideoFlow(TrainableModel):
         """Teacher-forced lower bound on the log-probability of uint8 frames (B, T, C, Y, X), one dequantisation sample.
 
         Frame t is scored given the true frames before it (context frames cost nothing); a hand is taken to follow its
-        actions. What dequantisation costs, log
-        256 nats per dimension plus log q, is spread over the levels by their number of dimensions.
+        actions. What dequantisation costs, log 256 nats per dimension plus log q, is spread over the levels by their
+        number of dimensions.
 
         Raises:
             ValueError: if the networks compute in a reduced precision.
         """
-        self._require_float32()
+        require_float32(self)
         history = torch.cat([context.frames, frames], dim=1)[:, :-1]
         taken, hand = torch.cat([context.actions, actions], dim=1)[:, :-1], context.hand
         if self.config.hand and hand is not None:
@@ -271,7 +273,7 @@ class VideoFlow(TrainableModel):
         Raises:
             ValueError: if the networks compute in a reduced precision.
         """
-        self._require_float32()
+        require_float32(self)
         only = [self.top]
         part = self.split(dequantise(frame), only)[self.top]
         assert part is not None
@@ -284,11 +286,7 @@ class VideoFlow(TrainableModel):
 
     def latent_shape(self, level: int) -> tuple[int, int, int]:
         """(c, y, x) of one level's latent."""
-        return self.priors[level].latent_shape  # type: ignore[return-value]
-
-    def _require_float32(self) -> None:
-        if {getattr(module, "compute_dtype", torch.float32) for module in self.modules()} != {torch.float32}:
-            raise ValueError("likelihoods are computed in float32 only: call set_compute_dtype(torch.float32) first")
+        return self.prior_of(level).latent_shape
 
     def finest_level(self, downscale: int) -> int:
         """The finest level that rollouts at `downscale` need. Raises ValueError for a scale that no level has."""

@@ -87,4 +87,5 @@ def split(
     low = np.minimum(np.minimum(samples.min(axis=0), truth), last).astype(np.float64)
     changing = high - low > change
     valid = np.isfinite(high)
-    return tuple(Counts.of(places[None], (group & valid)[None]) for group in (changing, ~changing))  # type: ignore[return-value]
+    of_changing, of_still = (Counts.of(places[None], (group & valid)[None]) for group in (changing, ~changing))
+    return of_changing, of_still
