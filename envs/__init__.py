@@ -7,55 +7,65 @@ from typing import Any
 import gymnasium
 
 from envs import gym_env, policies
+from envs.base import EnvConfig, Tasks, World
 from envs.gym_env import GymConfig, GymEnv
 from envs.push import PushEnv
 from envs.scene import PRESETS, PushConfig
 from envs.simulator import BatchSimulator
+from envs.worlds import GymWorld, PushWorld
 
 __all__ = [
     "CONFIGS",
     "NAMES",
     "BatchSimulator",
+    "EnvConfig",
     "GymConfig",
     "GymEnv",
     "PushConfig",
     "PushEnv",
-    "build",
+    "Tasks",
+    "World",
     "config",
-    "default_policy",
     "make",
     "policy_name",
+    "register",
+    "world",
 ]
 
 NAMES = tuple(PRESETS)  # of the pushing environments
-CONFIGS: dict[str, PushConfig | GymConfig] = {**PRESETS, **gym_env.PRESETS}
+CONFIGS: dict[str, EnvConfig] = {**PRESETS, **gym_env.PRESETS}
+WORLDS: dict[type[EnvConfig], type[World[Any]]] = {PushConfig: PushWorld, GymConfig: GymWorld}
 
 
-def build(config: PushConfig | GymConfig, *, images: bool = True) -> PushEnv | GymEnv:
-    """Build the environment of a configuration; `images=False` draws none while it runs.
+def register(config: EnvConfig, made_by: type[World[Any]]) -> None:
+    """Add an environment to those that commands know by name; where your module is imported, so in workers too.
 
     Raises:
-        ValueError: if a registered environment lacks what vfplan needs.
+        ValueError: if the name is taken by another.
     """
-    return GymEnv(config, images=images) if isinstance(config, GymConfig) else PushEnv(config, images=images)
+    if CONFIGS.get(config.name, config) != config:
+        raise ValueError(f"there is an environment {config.name!r} already")
+    CONFIGS[config.name], WORLDS[type(config)] = config, made_by
 
 
-def default_policy(config: PushConfig | GymConfig) -> str:
-    """Return the name of the policy that collects data in an environment unless another is asked for."""
-    return "smooth" if isinstance(config, GymConfig) else "mixed"
+def world(config: EnvConfig) -> World[Any]:
+    """Return the environment that a configuration describes, not yet built."""
+    return WORLDS[type(config)](config)
 
 
-def policy_name(config: PushConfig | GymConfig, wanted: str = "auto") -> str:
-    """Return the name of the policy that is to act: the default for "auto".
+def policy_name(config: EnvConfig, wanted: str = "auto") -> str:
+    """Return the name of the policy that is to act: the usual one for "auto".
 
     Raises:
         ValueError: if there is none such, or it cannot act there.
     """
-    usual = default_policy(config)
-    name = usual if wanted == "auto" else wanted
+    known = world(config).policies
+    name = known[0] if wanted == "auto" else wanted
     policies.make(name)
-    if isinstance(config, GymConfig) and name != usual:
-        raise ValueError(f"policy={name} needs a hand and objects, which env={config.name} has not; use {usual}")
+    if name not in known:
+        raise ValueError(
+            f"policy={name} needs a hand and objects, which env={config.name} has not; use {', '.join(known)}"
+        )
     return name
 
 

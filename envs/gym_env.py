@@ -15,6 +15,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
+from envs.base import EnvConfig
+
 Bytes = NDArray[np.uint8]
 Observation = dict[str, Bytes]
 
@@ -22,13 +24,11 @@ EXTRAS = {"gym_pusht": "vfplan[pusht]"}  # module that an id starts with: what t
 
 
 @dataclass(frozen=True)
-class GymConfig:
+class GymConfig(EnvConfig):
     """A registered environment; `kwargs` are handed to gymnasium.make."""
 
     name: str = "gym"
     id: str = ""  # as gymnasium.make takes it; "module:id" imports a module that registers it first
-    image_size: int = 64
-    length: int = 30
     goal_steps: int = 15  # actions from the start of a task to its goal image
     kwargs: dict[str, Any] | None = None
 

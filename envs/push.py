@@ -12,6 +12,7 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from envs import scene
+from envs.description import describe
 from envs.scene import PushConfig
 from envs.simulator import BatchSimulator, scene_model
 
@@ -122,31 +123,8 @@ class PushEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return self._observation()
 
     def description(self) -> dict[str, Any]:
-        """Return what a data set should say about where it comes from; JSON-able.
-
-        The MJCF is one example where scenes differ from episode to episode.
-        """
-        config = self.config
-        parameters = self._simulator.reference_parameters
-        return {
-            "name": config.name,
-            "image_size": config.image_size,
-            "renderer": self._simulator.renderer_id,
-            "mujoco": mujoco.__version__,
-            "mjcf": scene.mjcf(config, parameters),
-            "camera": {
-                "position": list(config.camera.position),
-                "target": list(config.camera.target),
-                "fovy_degrees": config.camera.fovy_degrees,
-            },
-            "floor_to_pixel": self.floor_to_pixel.tolist(),
-            "action_scale": config.action_scale,
-            "action_names": list(config.action_names),
-            "switches": list(config.switches),
-            "step_seconds": config.step_seconds,
-            "object_names": scene.object_names(config),
-            "state_size": self._simulator.state_size,
-        }
+        """Return what a data set should say about where it comes from; JSON-able."""
+        return describe(self.config)
 
     def close(self) -> None:
         """Release the renderer."""

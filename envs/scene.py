@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.base import EnvConfig
 from envs.camera import Camera
 from envs.shapes import SHAPES, compound
 
@@ -36,7 +37,7 @@ SLANTED = Camera((0.0, -0.30, 0.66), (0.0, -0.005, 0.0), 36.0)  # between STEEP 
 
 
 @dataclass(frozen=True)
-class PushConfig:
+class PushConfig(EnvConfig):
     """All that distinguishes one pushing environment from another. Lengths in m, durations in s, forces in N."""
 
     name: str = "push"
@@ -52,7 +53,6 @@ class PushConfig:
     blob: float = 0.0
     roof: float | None = None  # width (m, along x) of a strip across the bin that hides what is beneath
     camera: Camera = STEEP
-    image_size: int = 64
     render: str = "ray"
     action_scale: float = 0.05
     hand_limit: float = 0.18
@@ -60,7 +60,6 @@ class PushConfig:
     substeps: int = 40
     timestep: float = 0.005
     ramp: float = 0.7
-    length: int = 30
     hold: dict[str, float] | None = None
     """Action components that plans keep at a value unless the planner is told otherwise."""
 

@@ -107,11 +107,6 @@ class BatchSimulator:
         """Return the hands' (x, y, height above the lowest position), (B, 3) in m."""
         return hand_position(self.config, self._check(states))
 
-    @property
-    def renderer_id(self) -> str:
-        """Name of what makes the pixels; frames with different ids should not be mixed."""
-        return "ray-1" if self.config.render == "ray" else "gl-1"
-
     def num_integration_before(self, component: str) -> int:
         """Return where a component of mjSTATE_INTEGRATION (such as "XFRC_APPLIED") starts in a state."""
         bits = int(getattr(mujoco.mjtState, f"mjSTATE_{component}"))

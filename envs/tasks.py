@@ -3,17 +3,11 @@
 Never teleported: each goal state lies on a trajectory, whose actions are stored with it. States are stored rather than
 seeds because another MuJoCo version simulates the same seed differently.
 
-What an environment draws after the start (wind) comes from `seed_of(start_state)`, both when the goal is
-made and when the task is run: every planner meets the same gusts at the same step of the same task, and the stored
-actions lead to the goal. No planner sees the seed: a state says nothing about gusts to come.
-
     python -m envs.tasks push benchmark --out push_benchmark.npz
 """
 
 import argparse
 import hashlib
-import zipfile
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,95 +16,15 @@ from numpy.typing import NDArray
 
 import envs
 from envs import scene
+from envs.base import SPLITS
 from envs.demands import IN_SIGHT, demands, share_in_sight
 from envs.policies import Rng
 from envs.push import PushEnv
 from envs.script import ScriptedPush
+from envs.task_set import TaskSet, seed_of, write
 
-FOLDER = Path(__file__).parent / "task_sets"
-# How many tasks a set has and the seed of its random stream. Data sets draw from [seed, index] with seed < 2**31, so
-# neither set can share a start with training data.
-SPLITS = {"benchmark": (200, 2**31 + 11), "dev": (50, 2**31 + 22)}
 WALL_GAP = 0.04  # m
 MAX_ACTIONS = 30
-
-
-@dataclass(frozen=True)
-class TaskSet:
-    """Tasks of one environment. Letters: N task, S state, L = 30 actions, O object, Y row, X column."""
-
-    name: str
-    split: str
-    start_state: NDArray[np.float64]  # (N, S)
-    goal_state: NDArray[np.float64]  # (N, S)
-    actions: NDArray[np.float32]  # (N, L, 4), zero after `num_actions`
-    num_actions: NDArray[np.int32]  # (N,)
-    start_image: NDArray[np.uint8]  # (N, Y, X, 3)
-    goal_image: NDArray[np.uint8]  # (N, Y, X, 3), with the hand where the push left it
-    goal_image_without_hand: NDArray[np.uint8]  # (N, Y, X, 3)
-    start_xy: NDArray[np.float64]  # (N, O, 2) m
-    goal_xy: NDArray[np.float64]  # (N, O, 2) m
-    target: NDArray[np.int32]  # (N,), which object was pushed
-    mujoco: str
-    renderer: str
-    sha256: str = ""  # of the file it was loaded from
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    @property
-    def seeds(self) -> list[int]:
-        """What to reset the environment of each task with, for the chance it meets on the way."""
-        return [seed_of(state) for state in self.start_state]
-
-    def select(self, tasks: range) -> "TaskSet":
-        """The chosen tasks; the SHA-256 stays that of the whole file."""
-        chosen = np.array(tasks, dtype=np.int64)
-        arrays = {key: value[chosen] for key, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, **arrays)  # type: ignore[arg-type]
-
-
-def seed_of(start_state: NDArray[np.float64]) -> int:
-    """Return the seed of what chance adds to a task that starts in this state (S,): 63 bits of the state's SHA-256."""
-    return int.from_bytes(hashlib.sha256(start_state.tobytes()).digest()[:8], "little") >> 1
-
-
-def load(name: str, split: str) -> TaskSet:
-    """Return the task set shipped for environment `name` and split benchmark or dev, checked against its SHA-256."""
-    path = FOLDER / f"{name}_{split}.npz"
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in FOLDER.glob("*.npz")))
-        raise ValueError(f"no task set {name}_{split}; there are {known}")
-    task_set = read(path)
-    lines = (FOLDER / "SHA256SUMS").read_text().splitlines()
-    expected = {file: digest for digest, file in (line.split() for line in lines)}.get(path.name)
-    if expected != task_set.sha256:
-        raise ValueError(f"{path} is damaged or edited: its SHA-256 is {task_set.sha256}, not {expected}")
-    return task_set
-
-
-def read(path: Path) -> TaskSet:
-    """Return the task set in a file that `write` made."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    with np.load(path, allow_pickle=False) as arrays:
-        values: dict[str, Any] = {key: arrays[key] for key in arrays.files}
-    expected = {field.name for field in fields(TaskSet)} - {"sha256"}
-    if set(values) != expected:
-        raise ValueError(f"{path} is no task set: it should hold {sorted(expected)}, it holds {sorted(values)}")
-    for key in ("name", "split", "mujoco", "renderer"):
-        values[key] = str(values[key])
-    return TaskSet(**values, sha256=digest)
-
-
-def write(task_set: TaskSet, path: Path) -> None:
-    """Write a task set; equal sets make equal files."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for field in fields(task_set):
-            if field.name != "sha256":
-                entry = zipfile.ZipInfo(f"{field.name}.npy")  # a fixed date
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                with archive.open(entry, "w") as file:
-                    np.lib.format.write_array(file, np.asarray(getattr(task_set, field.name)), allow_pickle=False)
 
 
 def generate(name: str, split: str, num: int | None = None) -> TaskSet:

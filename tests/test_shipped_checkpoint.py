@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from envs import tasks
 from envs.push import PushEnv
 from envs.scene import PRESETS
+from envs.task_set import load
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
@@ -50,7 +50,7 @@ def test_it_was_trained_on_the_frames_that_the_environment_draws_today(env):
 def test_gradients_of_the_cost_reach_the_actions_through_all_choices_of_the_model():
     """At temperature 0 every latent copies or changes, all or nothing; the slope in between is that of the cost."""
     model = load_checkpoint(shipped_checkpoint("push")).model
-    part = tasks.load("push", "dev").select(range(2))
+    part = load("push", "dev").select(range(2))
     environment = PushEnv()
     seen = [environment.reset(seed=0, options={"state": state})[0]["image"] for state in part.start_state]
     frames = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2)
@@ -77,7 +77,7 @@ def test_gradients_of_the_cost_reach_the_actions_through_all_choices_of_the_mode
 @torch.no_grad()
 def test_frames_sampled_at_temperature_one_come_back_from_their_latents():
     model = load_checkpoint(shipped_checkpoint("push")).model
-    seen = torch.from_numpy(tasks.load("push", "dev").start_image[:4]).permute(0, 3, 1, 2)
+    seen = torch.from_numpy(load("push", "dev").start_image[:4]).permute(0, 3, 1, 2)
     state = model.encode(Context(seen[:, None].expand(-1, 3, -1, -1, -1), torch.zeros(4, 2, 4)))
     rng = torch.Generator().manual_seed(0)
     images = model.rollout(state, torch.zeros(4, 8, 4), model.sample_noise(4, 8, rng)).images.flatten(0, 1)

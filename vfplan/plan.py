@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vfplan import sections
 from vfplan.cli.config import command
 from vfplan.control.settings import PlanConfig
@@ -27,23 +25,12 @@ examples:
 
 def plan(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
-    from envs import GymConfig
-
-    if isinstance(config.env, GymConfig):
-        from vfplan.control.gym_run import run
-    else:
-        from vfplan.control.run import run
+    from vfplan.control.run import run
 
     run(config)
 
 
-def _environments() -> dict[str, Any]:
-    from envs import CONFIGS
-
-    return dict(CONFIGS)
-
-
-main = command(plan, PlanConfig, name="plan", help=HELP, sections={**sections.PLANNING, "env": _environments})
+main = command(plan, PlanConfig, name="plan", help=HELP, sections={**sections.PLANNING, "env": sections.environments})
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 import envs
-from envs import demands, scene, tasks
+from envs import demands, scene
+from envs.task_set import load
 
 TRIED = range(0, 50, 7)
 
@@ -23,7 +24,7 @@ def coloured(frames):
 
 
 def test_the_object_is_out_of_sight_on_the_way_and_in_sight_at_both_ends():
-    task_set, env = tasks.load("push_occluded", "dev"), envs.make("push_occluded")
+    task_set, env = load("push_occluded", "dev"), envs.make("push_occluded")
     open_sky = envs.make("push_occluded", roof=None)
     for index in TRIED:
         frames, states = replayed(task_set, index, env)
@@ -35,7 +36,7 @@ def test_the_object_is_out_of_sight_on_the_way_and_in_sight_at_both_ends():
 
 
 def test_nothing_touches_the_roof():
-    task_set, env, open_sky = (tasks.load("push_occluded", "dev"), *map(envs.make, ("push_occluded", "push")))
+    task_set, env, open_sky = (load("push_occluded", "dev"), *map(envs.make, ("push_occluded", "push")))
     for index in TRIED:
         np.testing.assert_array_equal(replayed(task_set, index, env)[1], replayed(task_set, index, open_sky)[1])
 
@@ -51,7 +52,7 @@ def test_the_roof_changes_no_pixel_beside_it():
 
 
 def test_in_clutter_only_the_target_changes_between_start_and_goal_image():
-    task_set, env = tasks.load("push_clutter", "dev"), envs.make("push_clutter")
+    task_set, env = load("push_clutter", "dev"), envs.make("push_clutter")
     for index in range(len(task_set)):
         target = task_set.target[index]
         start = env.set_state(task_set.start_state[index]) and env.render(hand_visible=False)
@@ -65,7 +66,7 @@ def test_in_clutter_only_the_target_changes_between_start_and_goal_image():
 
 
 def test_in_clutter_a_straight_hand_would_hit_another_object():
-    task_set, config = tasks.load("push_clutter", "dev"), envs.config("push_clutter")
+    task_set, config = load("push_clutter", "dev"), envs.config("push_clutter")
     simulator = envs.BatchSimulator(config)
     hands = simulator.hand_xyz(task_set.start_state)[:, :2]
     for index, hand in enumerate(hands):

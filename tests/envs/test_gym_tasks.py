@@ -4,6 +4,7 @@ import registered  # noqa: F401
 
 from envs import gym_tasks, pusht
 from envs.gym_env import GymConfig, GymEnv
+from envs.gym_tasks import GymOutcome
 
 DOT = GymConfig(id="vfplan-test/Dot-v0", image_size=32, goal_steps=6)
 
@@ -29,11 +30,12 @@ def test_no_task_is_solved_at_its_start():
     tasks = gym_tasks.generate(DOT, "dev", 6)
     for index in range(6):
         still = np.repeat(tasks.start_image[index, None], 3, axis=0)
-        found = gym_tasks.measure(tasks, index, still, [{"reward": 1.0}, {"reward": 0.5}])
-        assert found == {"final": 1.0, "closest": 1.0, "reward": 1.5} and not gym_tasks.is_solved(found)
+        task = tasks.select(range(index, index + 1))
+        [found] = task.outcomes(still[None], [[{"reward": 1.0}, {"reward": 0.5}]])
+        assert found == GymOutcome(tasks.seeds[index], solved=False, final=1.0, closest=1.0, reward=1.5)
         there = np.stack([tasks.start_image[index], tasks.goal_image[index]])
-        found = gym_tasks.measure(tasks, index, there, [{"reward": 0.0}])
-        assert found["final"] == 0 and gym_tasks.is_solved(found)
+        [found] = task.outcomes(there[None], [[{"reward": 0.0}]])
+        assert found.final == 0 and found.solved
 
 
 @pytest.mark.parametrize("kind", ["Still", "Ending"])

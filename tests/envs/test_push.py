@@ -33,7 +33,7 @@ def test_same_seed_gives_same_frames(env):
 @pytest.mark.parametrize("name", ["push", "push_bair", "push_wind"])
 def test_without_images_the_physics_are_the_same_and_nothing_is_drawn(name, monkeypatch):
     config = envs.config(name)
-    seeing, blind = envs.build(config), envs.build(config, images=False)
+    seeing, blind = envs.world(config).build(), envs.world(config).build(images=False)
     expected = [seeing.reset(seed=2), *(seeing.step(action) for action in actions(12))]
     states = seeing.get_state()
     monkeypatch.setattr(envs.BatchSimulator, "render", lambda *arguments: pytest.fail("an image is drawn"))

@@ -6,14 +6,17 @@ import pytest
 
 import envs
 from envs import demands, tasks
+from envs import task_set as stored
+from envs.base import SPLITS
+from envs.task_set import load
 
-SETS = [(name, split) for name in envs.NAMES for split in tasks.SPLITS]
+SETS = [(name, split) for name in envs.NAMES for split in SPLITS]
 
 
 @pytest.mark.parametrize(("name", "split"), SETS)
 def test_goals_are_as_far_away_as_demanded_and_free_of_walls(name, split):
-    task_set, wanted = tasks.load(name, split), demands.demands(name)
-    assert len(task_set) == tasks.SPLITS[split][0]
+    task_set, wanted = load(name, split), demands.demands(name)
+    assert len(task_set) == SPLITS[split][0]
     moved = np.hypot(*(task_set.goal_xy - task_set.start_xy).transpose(2, 0, 1))
     target = np.eye(moved.shape[1], dtype=bool)[task_set.target]
     assert wanted.moved[0] >= 0.10
@@ -25,7 +28,7 @@ def test_goals_are_as_far_away_as_demanded_and_free_of_walls(name, split):
 
 @pytest.mark.parametrize(("name", "split"), SETS)
 def test_states_show_the_stored_images(name, split):
-    task_set = tasks.load(name, split)
+    task_set = load(name, split)
     simulator = envs.BatchSimulator(envs.config(name))
     rows = slice(0, 40)
     np.testing.assert_array_equal(simulator.render(task_set.start_state[rows]), task_set.start_image[rows])
@@ -36,7 +39,7 @@ def test_states_show_the_stored_images(name, split):
 
 @pytest.mark.parametrize(("name", "split"), SETS)
 def test_stored_actions_reach_the_goal(name, split):
-    task_set = tasks.load(name, split)
+    task_set = load(name, split)
     if task_set.mujoco != mujoco.__version__:
         pytest.skip(f"made with MuJoCo {task_set.mujoco}; contact is chaotic, so other versions end elsewhere")
     env, tried = envs.make(name), range(0, len(task_set), 5)
@@ -49,7 +52,7 @@ def test_stored_actions_reach_the_goal(name, split):
 
 
 def test_wind_is_the_same_in_every_run_of_a_task_and_another_in_each_task():
-    task_set, env = tasks.load("push_wind", "dev"), envs.make("push_wind")
+    task_set, env = load("push_wind", "dev"), envs.make("push_wind")
 
     def drift(seed, state):
         env.reset(seed=seed, options={"state": state})
@@ -65,27 +68,27 @@ def test_wind_is_the_same_in_every_run_of_a_task_and_another_in_each_task():
 
 
 def test_damaged_file_is_refused(tmp_path, monkeypatch):
-    for path in tasks.FOLDER.iterdir():
+    for path in stored.FOLDER.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    tasks.write(dataclasses.replace(tasks.load("push", "dev"), split="edited"), tmp_path / "push_dev.npz")
-    monkeypatch.setattr(tasks, "FOLDER", tmp_path)
+    stored.write(dataclasses.replace(load("push", "dev"), split="edited"), tmp_path / "push_dev.npz")
+    monkeypatch.setattr(stored, "FOLDER", tmp_path)
     with pytest.raises(ValueError, match="damaged or edited"):
-        tasks.load("push", "dev")
+        load("push", "dev")
     with pytest.raises(ValueError, match=r"there are .*push_bair_benchmark"):
-        tasks.load("push", "train")
+        load("push", "train")
 
 
 def test_sets_are_generated_from_fixed_seeds_and_written_alike(tmp_path):
-    shipped, again = tasks.load("push", "dev"), tasks.generate("push", "dev", num=3)
+    shipped, again = load("push", "dev"), tasks.generate("push", "dev", num=3)
     if shipped.mujoco == again.mujoco:
         np.testing.assert_array_equal(again.start_state, shipped.start_state[:3])
         np.testing.assert_array_equal(again.goal_image, shipped.goal_image[:3])
     for name in ("a", "b"):
-        tasks.write(again, tmp_path / name)
+        stored.write(again, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    assert tasks.read(tmp_path / "a").goal_state.tobytes() == again.goal_state.tobytes()
+    assert stored.read(tmp_path / "a").goal_state.tobytes() == again.goal_state.tobytes()
 
 
 def test_splits_share_no_start():
-    starts = [tasks.load("push", split).start_xy for split in tasks.SPLITS]
+    starts = [load("push", split).start_xy for split in SPLITS]
     assert not set(map(bytes, starts[0])) & set(map(bytes, starts[1]))

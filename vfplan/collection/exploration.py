@@ -14,19 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import envs
 from envs import goals
 from envs.push import PushEnv
-from envs.scene import PushConfig
 from planners.search import SearchPlanner
 from vfplan import costs
 from vfplan.collection.settings import CollectConfig, ExplorationConfig
+from vfplan.control import fit
 from vfplan.control.agent import plan_episodes
 from vfplan.control.controller import Controller
 from vfplan.control.loop import Problem, Trajectory
 from vfplan.control.proprioception import Proprioception
 from vfplan.control.scoring import Scorer
-from vfplan.control.session import build_planner, check_scales, groups, load_trained
-from vfplan.control.session import describe as describe_environment
+from vfplan.control.session import groups
 from vfplan.control.settings import PlanConfig
 from vfplan.data.episode import Episode
 from vfplan.device import resolve_device, set_threads
@@ -43,18 +43,19 @@ class Explorer:
     """
 
     def __init__(self, config: CollectConfig, planning: PlanConfig) -> None:
-        if not isinstance(config.env, PushConfig):
+        world = envs.world(config.env)
+        if not world.has_state:
             raise UserError(
                 f"policy=planner draws its goals from the simulator's state, which env={config.env.name} cannot give; "
                 "leave policy=auto"
             )
-        self.config, self.env = config, config.env
+        self.config, self.world = config, world
         self.planning = replace(planning, control=replace(planning.control, steps=config.env.length))
         self.device = resolve_device(config.device)
-        self.planner: SearchPlanner = build_planner(planning.planner, self.env)
-        self.checkpoint = load_trained(config.checkpoint, self.env, planning.precision, self.device)
-        self.about = describe_environment(self.env)
-        check_scales(self.checkpoint.model, planning.scoring, self.env.image_size)
+        self.planner: SearchPlanner = fit.build_planner(planning.planner, world)
+        self.checkpoint = fit.load_trained(config.checkpoint, world, planning.precision, self.device)
+        self.about = world.description
+        fit.check_scales(self.checkpoint.model, planning.scoring, config.env.image_size)
         cost = costs.build_cost(planning.cost, latent_space(self.checkpoint.model))
         self.scorer = Scorer(self.checkpoint.model, cost, planning.scoring)
 
@@ -75,7 +76,7 @@ class Explorer:
     def run(self, group: range) -> list[Episode]:
         """The episodes of a group."""
         rngs = [np.random.default_rng([self.config.seed, index]) for index in group]
-        environments = [PushEnv(self.env) for _ in group]
+        environments = [self.world.build() for _ in group]
         starts = [env.reset(seed=int(rng.integers(2**63))) for env, rng in zip(environments, rngs, strict=True)]
         moving = [std > 0 for std in self.planner.initial_std]
         course = _Course(self.config.exploration, environments, rngs, moving)

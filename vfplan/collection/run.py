@@ -37,11 +37,9 @@ def describe(config: CollectConfig, configure: Configure) -> StoreMeta:
 
     policy = _policy(config)
     try:
-        env = envs.build(config.env)
+        description = {**envs.world(config.env).description, "config": dataclasses.asdict(config.env)}
     except ValueError as error:
         raise UserError(str(error)) from error
-    description = {**env.description(), "config": dataclasses.asdict(config.env)}
-    env.close()
     packages = ["vfplan", "numpy", "gymnasium" if "id" in description else "mujoco"]
     if policy == PLANNER:
         from vfplan.collection import exploration
@@ -103,7 +101,7 @@ def _episodes(config: CollectConfig, indices: range) -> Iterator[Episode]:
     import envs
     from envs import policies
 
-    env, policy = envs.build(config.env), policies.make(envs.policy_name(config.env, config.policy))
+    env, policy = envs.world(config.env).build(), policies.make(envs.policy_name(config.env, config.policy))
     try:
         for index in indices:
             yield Episode(**policies.rollout_episode(env, policy, config.seed, index, config.env.length))

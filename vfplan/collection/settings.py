@@ -10,7 +10,7 @@ from vfplan.checks import require_at_least
 from vfplan.data.filling import FillConfig
 
 if TYPE_CHECKING:
-    from envs import GymConfig, PushConfig
+    from envs.base import EnvConfig
 
 PLANNER = "planner"
 """The policy that plans with a checkpoint."""
@@ -41,7 +41,7 @@ class ExplorationConfig:
 class CollectConfig(FillConfig):
     """What to collect; the comments in `configs/collect.yaml` say what each key is."""
 
-    env: PushConfig | GymConfig
+    env: EnvConfig
     episodes: int = 1000
     policy: str = "auto"
     checkpoint: str = ""

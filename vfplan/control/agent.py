@@ -127,12 +127,12 @@ class PlanningAgent:
         taken = [rest] * min(still, past - 1) + [history.actions[index] for index in known[:-1]]
         images = torch.from_numpy(np.stack(frames, axis=1)).permute(0, 1, 4, 2, 3).to(device)
         actions = np.stack(taken, axis=1) if taken else rest[:, None][:, :0]
-        states = [env.get_state() for env in self.problem.environments] if model.reads_simulator else None
+        states = self.problem.states() if model.reads_simulator else None
         hand = None
         if history.hands:
             places = [history.hands[0]] * still + [history.hands[index] for index in known]
             hand = torch.from_numpy(np.stack(places, axis=1)[..., :2]).to(device)
-        return Context(images, torch.from_numpy(actions).to(device), None if states is None else np.stack(states), hand)
+        return Context(images, torch.from_numpy(actions).to(device), states, hand)
 
     def _goal(self, history: History) -> Goal:
         """The goal at full size, the frames seen so far, and where the hand is now."""

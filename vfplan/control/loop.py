@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,13 @@ class Environment(Protocol):
 
     def step(self, action: NDArray[np.float32]) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Execute one action (A,)."""
+
+    def close(self) -> None:
+        """Release what it holds."""
+
+
+class Simulated(Environment, Protocol):
+    """An environment of a simulator that can be continued from anywhere."""
 
     def get_state(self) -> NDArray[np.float64]:
         """The simulator's state (S,), for the oracle and for nobody else."""
@@ -36,6 +43,17 @@ class Problem:
     goal_images: NDArray[np.uint8]
     """(E, Y, X, C)."""
     proprioception: Proprioception | None = None
+
+    def states(self) -> NDArray[np.float64]:
+        """The simulators' states (E, S); for problems in pushing environments alone."""
+        return np.stack([cast(Simulated, environment).get_state() for environment in self.environments])
+
+    def __enter__(self) -> Problem:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for environment in self.environments:
+            environment.close()
 
 
 @dataclass

@@ -19,8 +19,10 @@ class Proprioception:
     """Metres per unit of action (dx, dy)."""
 
     @classmethod
-    def from_description(cls, description: dict[str, Any]) -> Proprioception:
-        """From the description of a pushing environment."""
+    def from_description(cls, description: dict[str, Any]) -> Proprioception | None:
+        """From the description of an environment; None without a calibrated camera."""
+        if "floor_to_pixel" not in description:
+            return None
         to_pixel = np.asarray(description["floor_to_pixel"], dtype=np.float64)
         scale = np.diag([1 / description["image_size"], 1 / description["image_size"], 1.0])
         return cls(scale @ to_pixel, float(description["action_scale"]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from vfplan.checks import require_at_least
 
 if TYPE_CHECKING:
-    from envs import GymConfig, PushConfig
+    from envs.base import EnvConfig
     from planners.search import PlannerConfig
     from vfplan.control.scoring import ScoringConfig
     from vfplan.costs import CostConfig
@@ -41,7 +41,7 @@ class ControlConfig:
 class ClosedLoopConfig:
     """What every command is told that runs closed-loop episodes; the comments in its YAML file say what each key is."""
 
-    env: PushConfig | GymConfig
+    env: EnvConfig
     planner: PlannerConfig
     cost: CostConfig
     scoring: ScoringConfig

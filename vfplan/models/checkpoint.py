@@ -97,10 +97,15 @@ def shipped_checkpoint(env: str) -> Path:
         UserError: if there is none.
     """
     folder = SHIPPED / env
-    if not folder.is_dir():
+    if not ships(env):
         names = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()) if SHIPPED.is_dir() else []
-        raise UserError(f"no checkpoint ships for env={env} (there is one for: {', '.join(names)}); give checkpoint=")
+        raise UserError(f"no checkpoint ships for env={env}; set checkpoint= (one ships for {', '.join(names)})")
     return folder
+
+
+def ships(env: str) -> bool:
+    """Whether a checkpoint ships for an environment."""
+    return (SHIPPED / env).is_dir()
 
 
 def _architecture(folder: Path, description: dict[str, Any]) -> Architecture:

@@ -8,14 +8,14 @@ import shutil
 import numpy as np
 import pytest
 
+import envs.task_set
 import vfplan.control.agent
-import vfplan.control.session
 import vfplan.studies.benchmark.runner
 from envs.push import PushEnv
 from envs.scene import PRESETS
 from tests.refusal import refused
 from vfplan.benchmark import main as benchmark
-from vfplan.control.session import load_tasks
+from vfplan.control.session import push_tasks
 from vfplan.plan import main as plan
 from vfplan.studies.benchmark.policies import PolicyLoop, scripted
 from vfplan.studies.benchmark.rows import BASELINES, rows
@@ -105,7 +105,7 @@ def with_false_goals(tasks):
 def test_nothing_from_the_simulator_reaches_a_planner_or_ends_an_episode(made, monkeypatch):
     honest = {name: row.loop.run(range(2)).actions for name, row in made.items() if not row.reads_simulator}
     assert set(honest) == {"random", "zero", "videoflow-icem", "cem"}
-    monkeypatch.setattr(vfplan.control.session, "PushEnv", Sealed)
+    monkeypatch.setattr(envs.task_set, "PushEnv", Sealed)
     for name, actions in honest.items():
         loop = made[name].loop
         monkeypatch.setattr(loop, "tasks", with_false_goals(loop.tasks))
@@ -115,7 +115,7 @@ def test_nothing_from_the_simulator_reaches_a_planner_or_ends_an_episode(made, m
 
 
 def test_every_row_that_is_marked_so_reads_the_simulator(made, monkeypatch):
-    monkeypatch.setattr(vfplan.control.session, "PushEnv", Sealed)
+    monkeypatch.setattr(envs.task_set, "PushEnv", Sealed)
     for name in ("scripted", "simulator-state", "simulator-image"):
         assert made[name].reads_simulator
         with pytest.raises(AssertionError, match="read the"):
@@ -143,7 +143,7 @@ def test_zero_actions_leave_the_object_and_random_ones_differ_between_tasks(made
 
 
 def test_the_scripted_pusher_brings_the_object_near_its_goal():
-    tasks = load_tasks(PRESETS["push"], "dev", 4)
+    tasks = push_tasks(PRESETS["push"], "dev", 4)
     trajectory = PolicyLoop(scripted, PRESETS["push"], tasks, steps=30, seed=0).run(range(4))
     for index, infos in enumerate(trajectory.infos):
         target = tasks.target[index]

@@ -70,8 +70,7 @@ def moments(
     recorder, found = Recorder(scorer), []
 
     def remember(context: Context, goal: Goal) -> None:
-        states = np.stack([environment.get_state() for environment in problem.environments])
-        found.append(Moment(states, context, goal, recorder.populations[0], recorder.populations[-1]))
+        found.append(Moment(problem.states(), context, goal, recorder.populations[0], recorder.populations[-1]))
 
     controller = Controller(scorer.model, planner, recorder, config, rng)
     plan_episodes(problem, controller, imagine=False, progress=progress, on_plan=remember)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from envs.task_set import TaskSet
 from vfplan import costs
-from vfplan.control.session import ClosedLoop, describe
+from vfplan.control.session import ClosedLoop
 from vfplan.costs import Cost, Goal
 from vfplan.device import set_threads
 from vfplan.errors import UserError
@@ -58,13 +59,13 @@ class Auditor:
 
     def __init__(self, config: AuditConfig) -> None:
         self.config = config
-        self.loop = ClosedLoop(config)
+        self.loop = ClosedLoop[TaskSet](config)
         self.device, self.model, self.tasks = self.loop.device, self.loop.model, self.loop.tasks
         self.checkpoint_sha256 = self.loop.checkpoint_sha256
         self.simulator = SimulatorOracle(config.env, device=self.device)
         space = latent_space(self.model)
         self.costs = {cost.title: costs.build_cost(cost.config(), space) for cost in config.costs}
-        self.planner, self.about = self.loop.planner, describe(config.env)
+        self.planner, self.about = self.loop.planner, self.loop.description
 
     @property
     def elites(self) -> int:

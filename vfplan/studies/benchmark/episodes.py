@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.tasks import TaskSet
+from envs.task_set import TaskSet
 from vfplan.control.loop import Trajectory
-from vfplan.control.outcome import distances_cm
 from vfplan.errors import UserError
 from vfplan.output.folder import write_json
 from vfplan.schema import from_mapping
@@ -51,7 +50,7 @@ def episodes(
     group: range, tasks: TaskSet, trajectory: Trajectory, *, replan_every: int, commit: str | None
 ) -> list[Episode]:
     """The episodes of a group run in lockstep."""
-    distances = distances_cm(tasks.select(group), trajectory)
+    distances = tasks.select(group).distances_cm(trajectory.infos)
     share, costs = tuple(seconds / len(group) for seconds in trajectory.plan_seconds), trajectory.plan_costs
     return [
         Episode(

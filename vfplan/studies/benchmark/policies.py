@@ -11,9 +11,8 @@ from envs import policies
 from envs.push import PushEnv
 from envs.scene import PushConfig
 from envs.script import ScriptedPush
-from envs.tasks import TaskSet
+from envs.task_set import TaskSet
 from vfplan.control.loop import History, Problem, Trajectory, run_episodes
-from vfplan.control.session import start
 from vfplan.errors import UserError
 
 Action = NDArray[np.float32]
@@ -91,7 +90,7 @@ class PolicyLoop:
     def run(self, group: range, *, progress: Callable[[int], None] = lambda actions: None) -> Trajectory:
         """Run the tasks of `group` in lockstep; the chances of a task depend on the seed and its index alone."""
         part = self.tasks.select(group)
-        environments, observations = start(self.env, part)
+        environments, observations = part.start()
         acting = [
             self.policy(env, task, self.tasks, np.random.default_rng([self.seed, task]))
             for env, task in zip(environments, group, strict=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vfplan.control.outcome import SOLVED_CM, THRESHOLDS_CM
+from envs.task_set import SOLVED_CM, THRESHOLDS_CM
 from vfplan.statistics import holm, mcnemar, paired_ratio, wilson_interval
 from vfplan.studies.benchmark.episodes import Episode
 

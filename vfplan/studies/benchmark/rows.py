@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from envs.tasks import TaskSet
+from envs.task_set import TaskSet
 from vfplan.control.loop import Trajectory
-from vfplan.control.session import ClosedLoop, load_tasks
+from vfplan.control.session import ClosedLoop, push_tasks
 from vfplan.control.settings import PlanConfig, SessionConfig
 from vfplan.errors import UserError
 from vfplan.studies.benchmark import policies
@@ -73,11 +73,11 @@ def rows(config: BenchmarkConfig, configure: Configure) -> list[Row]:
         raise UserError(f"the simulator's rows, which the first of planners searches too: {error}") from error
     made = _policy_rows(config, searched)
     made.append(_planning_row("simulator-state", StateCostLoop(searched), simulator))
-    made.append(_planning_row(SIMULATOR_IMAGE, ClosedLoop(searched), simulator))
+    made.append(_planning_row(SIMULATOR_IMAGE, ClosedLoop[TaskSet](searched), simulator))
     for name, overrides in requested.items():
         given = [*overrides, *settings]
         try:
-            loop = ClosedLoop(replace(configure([*shared, *given]), env=config.env))
+            loop = ClosedLoop[TaskSet](replace(configure([*shared, *given]), env=config.env))
         except UserError as error:
             raise UserError(f"row {name}: {error}") from error
         made.append(_planning_row(name, loop, given, requested=True))
@@ -85,7 +85,7 @@ def rows(config: BenchmarkConfig, configure: Configure) -> list[Row]:
 
 
 def _policy_rows(config: BenchmarkConfig, settings: PlanConfig) -> list[Row]:
-    tasks = load_tasks(config.env, settings.tasks, settings.num_tasks)
+    tasks = push_tasks(config.env, settings.tasks, settings.num_tasks)
     made = []
     for name, policy, reads, of in (
         ("random", policies.uniform, False, "uniform"),
@@ -99,7 +99,7 @@ def _policy_rows(config: BenchmarkConfig, settings: PlanConfig) -> list[Row]:
     return made
 
 
-def _planning_row(name: str, loop: ClosedLoop, overrides: Sequence[str], *, requested: bool = False) -> Row:
+def _planning_row(name: str, loop: ClosedLoop[TaskSet], overrides: Sequence[str], *, requested: bool = False) -> Row:
     settings = loop.config
     about = {
         **_about(settings, loop.tasks),

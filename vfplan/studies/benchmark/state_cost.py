@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.tasks import TaskSet
+from envs.task_set import TaskSet
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.control.session import ClosedLoop
 from vfplan.costs import Goal
@@ -21,11 +21,11 @@ from vfplan.models.oracle import NoNoise, SimulatorOracle, SimulatorState
 FINAL_WEIGHT, REACH = 5.0, 0.1  # as in the default image cost
 
 
-class StateCostLoop(ClosedLoop):
+class StateCostLoop(ClosedLoop[TaskSet]):
     """A `ClosedLoop` whose plans are judged by true distances; its settings must have model=oracle."""
 
     def scorer(self, part: TaskSet) -> Scorer:
-        """What judges plans for the tasks of a group."""
+        """Build the scorer for the tasks of a group."""
         assert isinstance(self.model, SimulatorOracle)
         return StateScorer(self.model, self.config.scoring, part)
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.tasks import TaskSet
+from envs.task_set import SOLVED_CM, TaskSet
 from vfplan.control.calibration import Calibration
 from vfplan.control.loop import Trajectory
-from vfplan.control.outcome import SOLVED_CM
 from vfplan.output.charts import encoded, figure
 from vfplan.output.video import gif_bytes, grid
 from vfplan.statistics import auroc, mcnemar, wilson_interval

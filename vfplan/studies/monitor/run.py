@@ -14,17 +14,19 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+import envs
 from envs.faults import inject
 from envs.push import PushEnv
-from envs.tasks import TaskSet
+from envs.task_set import TaskSet
 from vfplan import costs
+from vfplan.control import fit
 from vfplan.control.agent import plan_episodes
 from vfplan.control.calibration import Calibration, conformal_threshold, read_calibration
 from vfplan.control.controller import Controller
 from vfplan.control.loop import Problem, Trajectory
 from vfplan.control.proprioception import Proprioception
 from vfplan.control.scoring import Scorer
-from vfplan.control.session import build_planner, check_scales, describe, groups, load_tasks, load_trained
+from vfplan.control.session import groups, push_tasks
 from vfplan.control.surprise import Monitor
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
@@ -47,7 +49,7 @@ class Laboratory:
     config: MonitorConfig
     checkpoint: Checkpoint
     device: torch.device
-    proprioception: Proprioception
+    proprioception: Proprioception | None
 
     def controller(self, seed: int, reaction: Any, calibration: Calibration | None) -> Controller:
         """A controller with a monitor of its own; without a calibration that monitor is never alarmed."""
@@ -60,7 +62,9 @@ class Laboratory:
         control = replace(config.control, on_surprise=reaction)
         scorer = Scorer(model, costs.build_cost(config.cost, latent_space(model)), config.scoring)
         rng = torch.Generator(self.device).manual_seed(seed)
-        return Controller(model, build_planner(config.planner, config.env), scorer, control, rng, monitor)
+        return Controller(
+            model, fit.build_planner(config.planner, envs.world(config.env)), scorer, control, rng, monitor
+        )
 
     def episodes(
         self,
@@ -110,7 +114,7 @@ def run(config: MonitorConfig) -> None:
     """Calibrate or read a calibration, inject every fault, print a table, write the run folder."""
     set_threads(config.threads)
     folder, laboratory = RunDir(config.run_dir, config), _laboratory(config)
-    test = load_tasks(config.env, "benchmark", config.episodes) if config.faults else None
+    test = push_tasks(config.env, "benchmark", config.episodes) if config.faults else None
     calibration = _calibration(laboratory)
     path = folder.write_json("surprise.json", calibration)
     print(
@@ -130,9 +134,10 @@ def run(config: MonitorConfig) -> None:
 
 def _laboratory(config: MonitorConfig) -> Laboratory:
     device = resolve_device(config.device)
-    checkpoint = load_trained(config.checkpoint, config.env, config.precision, device)
-    check_scales(checkpoint.model, config.scoring, config.env.image_size)
-    return Laboratory(config, checkpoint, device, Proprioception.from_description(describe(config.env)))
+    world = envs.world(config.env)
+    checkpoint = fit.load_trained(config.checkpoint, world, config.precision, device)
+    fit.check_scales(checkpoint.model, config.scoring, config.env.image_size)
+    return Laboratory(config, checkpoint, device, Proprioception.from_description(world.description))
 
 
 def _calibration(laboratory: Laboratory) -> Calibration:
@@ -146,7 +151,7 @@ def _calibration(laboratory: Laboratory) -> Calibration:
         conformal_threshold([0.0] * config.calibration_episodes, config.false_alarms)
     except ValueError as error:
         raise UserError(f"calibration_episodes: {error}") from error
-    tasks = load_tasks(config.env, "dev", config.calibration_episodes)
+    tasks = push_tasks(config.env, "dev", config.calibration_episodes)
     with _bar("calibrating", len(tasks) * config.control.steps) as bar:
         nominal = laboratory.episodes(tasks, None, progress=bar.update)
     maxima = nominal.values.max(axis=1).astype(float).tolist()

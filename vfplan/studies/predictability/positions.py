@@ -15,7 +15,7 @@ from vfplan.errors import UserError
 from vfplan.execution.workers import Report, run_units
 
 if TYPE_CHECKING:
-    from envs import GymConfig, PushConfig
+    from envs.base import EnvConfig
 
 Floats = NDArray[np.float32]
 
@@ -51,7 +51,7 @@ class Positions:
 class Source:
     """What episodes come from: each depends on this and its number alone."""
 
-    env: PushConfig | GymConfig
+    env: EnvConfig
     policy: str
     seed: int
     hold: Mapping[int, float]
@@ -62,7 +62,7 @@ class Source:
         import envs
         from envs import policies
 
-        env = envs.build(self.env, images=False)
+        env = envs.world(self.env).build(images=False)
         policy = policies.Held(policies.make(self.policy), self.hold)
         parts = []
         try:
@@ -98,7 +98,7 @@ def places(info: Mapping[str, Any]) -> tuple[Any, Any]:
     raise UserError(f"expected positions of objects: info['object_xy'] (O, 2) or ['block_pose']; found {found}")
 
 
-def is_in_pixels(env: PushConfig | GymConfig) -> bool:
+def is_in_pixels(env: EnvConfig) -> bool:
     """Whether positions are in pixels (Push-T) instead of m.
 
     Raises:
@@ -107,7 +107,7 @@ def is_in_pixels(env: PushConfig | GymConfig) -> bool:
     import envs
 
     try:
-        built = envs.build(env, images=False)
+        built = envs.world(env).build(images=False)
         _, info = built.reset(seed=0)
         built.close()
     except ValueError as error:
@@ -115,8 +115,7 @@ def is_in_pixels(env: PushConfig | GymConfig) -> bool:
     try:
         places(info)
     except UserError as error:
-        called = f"env.id={env.uses}" if isinstance(env, envs.GymConfig) else f"env={env.name}"
-        raise UserError(f"{called} does not tell where objects are: {error}") from error
+        raise UserError(f"{envs.world(env).arguments} does not tell where objects are: {error}") from error
     return "object_xy" not in info
 
 

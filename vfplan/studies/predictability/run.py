@@ -56,9 +56,8 @@ def run(config: PredictabilityConfig) -> None:
     report = Study(config).report()
     print("\n".join(table(report)))
     print(f"wrote {folder.write_json('predictability.json', report)}")
-    env = config.env
-    chosen = f"gym env.id={env.id}" if isinstance(env, envs.GymConfig) and env.name == "gym" else env.name
-    print(f"next: python -m vfplan.collect env={chosen} episodes=10000 out=data/{env.name}")
+    chosen = envs.world(config.env).arguments
+    print(f"next: python -m vfplan.collect {chosen} episodes=10000 out=data/{config.env.name}")
 
 
 class Study:
@@ -77,11 +76,8 @@ class Study:
             raise UserError(
                 f"env.length must be at least {PAST}, the actions that a prediction is told; got {env.length}"
             )
-        self.names: tuple[str, ...] = ()
-        self.switches: tuple[str, ...] = ()
-        self.hold: Mapping[str, float] = {}
-        if isinstance(env, envs.PushConfig):
-            self.names, self.switches, self.hold = env.action_names, env.switches, env.hold or {}
+        world = envs.world(env)
+        self.names, self.switches, self.hold = world.action_names, world.switches, world.hold
 
     def report(self) -> Report:
         """Everything that is to be said of the environment."""
@@ -111,8 +107,9 @@ class Study:
                 f"in none of the {len(held_out.actions)} held-out episodes of row {name} is an object displaced by "
                 f"more than moving={self.moving:g} {self.unit} at a step; expected a policy that moves objects"
             )
-        names = self.names or tuple(f"a{place}" for place in range(held_out.actions.shape[-1]))
-        shuffled = {each: predictor.scores_without(held_out, place).explained() for place, each in enumerate(names)}
+        shuffled = {
+            each: predictor.scores_without(held_out, place).explained() for place, each in enumerate(self.names)
+        }
         return Row(name, scores.counted.size, scores.moving, explained, shuffled)
 
     def _episodes(self, name: str, hold: Mapping[int, float]) -> tuple[Positions, Positions]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vfplan.checks import require_at_least
 
 if TYPE_CHECKING:
-    from envs import GymConfig, PushConfig
+    from envs.base import EnvConfig
 
 FEWEST_EPISODES = 12  # so that two of them are held out
 
@@ -17,7 +17,7 @@ FEWEST_EPISODES = 12  # so that two of them are held out
 class PredictabilityConfig:
     """Configuration of `vfplan.predictability`; the comments in `configs/predictability.yaml` say what each key is."""
 
-    env: PushConfig | GymConfig
+    env: EnvConfig
     episodes: int = 1350
     policy: str = "auto"
     moving: float | None = None

@@ -1,0 +1,160 @@
+"""What vfplan asks of an environment, of tasks in it, and of what describes both. No simulation here.
+
+To add an environment: a dataclass that configures it (`EnvConfig`), tasks with what success is (`Tasks`), and a `World`
+that makes them; then `envs.register` both, and write `configs/env/NAME.yaml` to choose it by name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes: TypeAlias = NDArray[np.uint8]
+Env: TypeAlias = gymnasium.Env[Any, Any]
+Infos: TypeAlias = Sequence[dict[str, Any]]
+
+# How many tasks a set has and the seed of its random stream. Data sets draw from [seed, index] with seed < 2**31, so
+# neither set can share a start with training data.
+SPLITS = {"benchmark": (200, 2**31 + 11), "dev": (50, 2**31 + 22)}
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """What every environment is told; its own configuration adds to this."""
+
+    name: str = ""
+    image_size: int = 64
+    length: int = 30
+    """Actions of an episode."""
+
+
+@dataclass(frozen=True)
+class Outcome(ABC):
+    """What became of one task; its fields are a row of results.json."""
+
+    @abstractmethod
+    def line(self) -> str:
+        """What is printed of it."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many tasks something is true of."""
+
+    key: str
+    """In results.json."""
+    called: str
+    """In print."""
+    tasks: Sequence[bool]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is said of all tasks together."""
+
+    shares: Sequence[Share]
+    """The first is the primary measure of success."""
+    numbers: Mapping[str, Any]
+    """More for results.json."""
+    lines: Mapping[str, str]
+    """More to print: what it is called, and its value."""
+
+
+AnyOutcome = TypeVar("AnyOutcome", bound=Outcome)
+
+
+class Tasks(ABC, Generic[AnyOutcome]):
+    """N tasks of one environment: where they start, what their goals look like, and what success is."""
+
+    sha256: str
+    """Of all that decides about them: equal hashes, equal tasks."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """N."""
+
+    @abstractmethod
+    def select(self, tasks: range) -> Self:
+        """The chosen tasks; the SHA-256 stays that of the whole set."""
+
+    @abstractmethod
+    def start(self) -> tuple[list[Env], list[dict[str, Any]]]:
+        """An environment for each task, at its start, and what it shows there."""
+
+    @abstractmethod
+    def goals(self, *, hand: bool) -> Bytes:
+        """The goal images (N, Y, X, C); without the robot's hand where it can be left out, unless `hand`."""
+
+    @abstractmethod
+    def outcomes(self, frames: Bytes, infos: Sequence[Infos]) -> list[AnyOutcome]:
+        """What became of each task, from frames (N, T + 1, Y, X, C) and the info after each of T actions."""
+
+    @abstractmethod
+    def summary(self, outcomes: Sequence[AnyOutcome]) -> Summary:
+        """Say of all tasks together what a reader wants to know first."""
+
+
+AnyConfig = TypeVar("AnyConfig", bound=EnvConfig)
+
+
+class World(ABC, Generic[AnyConfig]):
+    """An environment as its configuration describes it; nothing is built before it is asked for."""
+
+    policies: ClassVar[tuple[str, ...]] = ("smooth",)
+    """Names of the policies that can collect data in it, the usual one first."""
+    identity: ClassVar[tuple[str, ...]] = ("name", "image_size")
+    """Entries of a description that must be equal for a model of one world to be used in another."""
+    has_state: ClassVar[bool] = False
+    """Whether it is a pushing environment: its state can be read and set, and objects put anywhere."""
+
+    def __init__(self, config: AnyConfig) -> None:
+        self.config = config
+
+    @property
+    def arguments(self) -> str:
+        """What chooses it on a command line."""
+        return f"env={self.config.name}"
+
+    @property
+    def hold(self) -> Mapping[str, float]:
+        """Action components that plans keep at a value unless the planner is told otherwise."""
+        return {}
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """Action components of which only the sign counts."""
+        return ()
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """What the components of an action are called."""
+        return tuple(self.description["action_names"])
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What a data set should say about where it comes from; JSON-able.
+
+        Holds at least the entries of `identity`, `action_names` (A) and `step_seconds`, the duration of an action.
+        """
+        return self.describe()
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Make the description. Raises ValueError for an environment that cannot be used."""
+
+    @abstractmethod
+    def build(self, *, images: bool = True) -> Env:
+        """Make the environment; without `images` it draws none while it runs.
+
+        Actions are (A,) in [-1, 1]; observations have `image` (Y, X, C) uint8, and `hand` (3,) in m where it is known.
+        Raises ValueError for an environment that cannot be used.
+        """
+
+    @abstractmethod
+    def tasks(self, split: str, count: int) -> Tasks[Any]:
+        """Return the first `count` (0: all) tasks of a split. Raises ValueError where there are not as many."""

@@ -1,0 +1,111 @@
+"""Whether a model fits an environment, and the scales at which it is to imagine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import planners
+from envs import World
+from planners.baselines import RandomConfig, ZeroConfig
+from planners.search import PlannerConfig, SearchPlanner
+from vfplan.control.scoring import ScoringConfig
+from vfplan.control.settings import SessionConfig
+from vfplan.data.rounding import six_digits
+from vfplan.errors import UserError
+from vfplan.models.base import WorldModel
+from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint, ships
+from vfplan.models.oracle import SimulatorOracle
+from vfplan.models.precision import Precision, network_dtype
+from vfplan.models.still import StillModel
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model to plan with."""
+
+    model: WorldModel
+    name: str
+    checkpoint_sha256: str | None = None
+
+
+def choose_model(config: SessionConfig, world: World[Any], device: torch.device) -> Chosen:
+    """The simulator, a checkpoint, or for a planner that looks at no future the model that expects nothing to happen.
+
+    Raises:
+        UserError: if there is no such model, or it does not fit the environment.
+    """
+    if config.model == "oracle":
+        if not world.has_state:
+            raise UserError(
+                f"model=oracle continues a simulator's state, and {_called(world)} cannot give one; set checkpoint="
+            )
+        return Chosen(SimulatorOracle(world.config, device=device), "oracle")
+    if not (config.checkpoint or ships(world.config.name)) and _looks_at_no_future(config.planner):
+        return Chosen(StillModel(len(world.action_names)), "still")
+    trained = load_trained(config.checkpoint, world, config.precision, device)
+    return Chosen(trained.model, config.model, trained.sha256)
+
+
+def load_trained(folder: str, world: World[Any], precision: Precision, device: torch.device) -> Checkpoint:
+    """The checkpoint in `folder`, or the one that ships if that is empty, ready to plan in `world`.
+
+    Raises:
+        UserError: if there is none, or it was trained on something else.
+    """
+    path = Path(folder) if folder else shipped_checkpoint(world.config.name)
+    checkpoint = load_checkpoint(path, device)
+    trained, wanted = checkpoint.environment, description(world)
+    for key in world.identity:
+        if key == "mjcf":
+            if key in trained and six_digits(trained[key]) != six_digits(wanted[key]):
+                raise UserError(
+                    f"checkpoint {path} was trained on another scene than {_called(world)} has now: its mjcf differs"
+                )
+        elif trained.get(key) != wanted[key]:
+            raise UserError(
+                f"checkpoint {path} was trained on {key}={trained.get(key)}, but {_called(world)} has "
+                f"{key}={wanted[key]}"
+            )
+    checkpoint.model.set_compute_dtype(network_dtype(precision, device))
+    return checkpoint
+
+
+def description(world: World[Any]) -> dict[str, Any]:
+    """What a store of this environment would say about it. Raises UserError if it cannot be used."""
+    try:
+        return world.description
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def build_planner(config: PlannerConfig, world: World[Any]) -> SearchPlanner:
+    """The planner for actions in `world`, which says what is held where `config` does not. Raises UserError."""
+    names, hold = world.action_names, config.hold
+    try:
+        fitting = replace(config, action_dim=len(names), hold=dict(world.hold) if hold is None else hold)
+        return planners.build(fitting, names)
+    except ValueError as error:
+        raise UserError(f"planner: {error}") from error
+
+
+def check_scales(model: WorldModel, scoring: ScoringConfig, image_size: int) -> None:
+    """Raise UserError for a scale at which the model cannot imagine."""
+    for futures in scoring.stages():
+        try:
+            model.sample_noise(1, 1, None, downscale=futures.downscale)
+        except ValueError as error:
+            raise UserError(f"scoring.{error}") from error
+        if image_size % futures.downscale:
+            raise UserError(f"scoring.downscale must divide the image size {image_size}; got {futures.downscale}")
+
+
+def _looks_at_no_future(planner: PlannerConfig) -> bool:
+    return isinstance(planner, ZeroConfig) or (isinstance(planner, RandomConfig) and planner.samples == 1)
+
+
+def _called(world: World[Any]) -> str:
+    return f"env={world.config.name}"
