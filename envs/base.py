@@ -109,6 +109,8 @@ class World(ABC, Generic[AnyConfig]):
     """Names of the policies that can collect data in it, the usual one first."""
     identity: ClassVar[tuple[str, ...]] = ("name", "image_size")
     """Entries of a description that must be equal for a model of one world to be used in another."""
+    packages: ClassVar[tuple[str, ...]] = ("gymnasium",)
+    """Whose versions decide about frames, besides numpy's."""
     has_state: ClassVar[bool] = False
     """Whether it is a pushing environment: its state can be read and set, and objects put anywhere."""
 

@@ -18,6 +18,7 @@ class PushWorld(World[PushConfig]):
 
     policies = policies.NAMES
     identity = ("name", "image_size", "renderer", "action_scale", "mjcf")
+    packages = ("mujoco",)
     has_state = True
 
     @property

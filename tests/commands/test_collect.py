@@ -14,6 +14,7 @@ import pytest
 
 import envs
 import vfplan.data.filling
+from envs import gym_env
 from tests.refusal import refused
 from vfplan.collect import main
 from vfplan.data.store import EpisodeStore
@@ -227,4 +228,4 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
 
 
 def test_every_preset_is_an_option_of_env():
-    assert main.groups()["env"] == sorted(envs.CONFIGS)
+    assert main.groups()["env"] == sorted({*envs.NAMES, *gym_env.PRESETS})

@@ -1,10 +1,17 @@
-"""A model in one file of its own, which nothing of vfplan knows, goes through all commands."""
+"""A model and an environment, each in one file that nothing of vfplan knows, go through all commands."""
+
+import json
 
 import pytest
 
+import envs
 from envs.scene import PushConfig
-from planners import ShootingConfig
+from planners import CEMConfig, ShootingConfig
+from tests.commands.disc_env import DiscConfig, DiscWorld
 from tests.commands.shift_model import FAMILY, Shift, ShiftConfig
+from vfplan import plan
+from vfplan.collection import run as collection
+from vfplan.collection.settings import CollectConfig
 from vfplan.control import run as planning
 from vfplan.control.scoring import ScoringConfig
 from vfplan.control.settings import ControlConfig, PlanConfig
@@ -34,6 +41,24 @@ def test_a_model_of_your_own_trains_is_tested_and_plans(store, tmp_path):
         assert (tmp_path / left).is_file()
 
 
+def test_an_environment_of_your_own_is_collected_learned_and_planned_in(tmp_path):
+    data, run, planned = (str(tmp_path / name) for name in ("data", "run", "planned"))
+    env = DiscConfig(image_size=32, length=8)
+    collection.run(CollectConfig(env=env, episodes=8, out=data, workers=1, run_dir=data), plan.main.configuration)
+    register("shift_disc", FAMILY)
+    model = ShiftConfig(name="shift_disc", image_size=32, action_dim=2)
+    recipe = LearningConfig(steps=4, batch=(4,), warmup=1, ema=0.5, imagined_steps=0)
+    training.run(TrainConfig(data, model, recipe, validation_episodes=3, run_dir=run))
+    settings = {"scoring": ScoringConfig(downscale=4), "control": ControlConfig(steps=4), "num_tasks": 2}
+    settings |= {"checkpoint": f"{run}/checkpoint"}
+    planner, cost = CEMConfig(samples=8, iterations=2, horizon=4), PixelConfig()
+    planning.run(PlanConfig(env=env, planner=planner, cost=cost, run_dir=planned, **settings))
+    tasks = json.loads((tmp_path / "planned" / "results.json").read_text())["tasks"]
+    assert len(tasks) == 2 and all("distance" in task for task in tasks)
+
+
 def test_a_name_that_is_taken_is_refused():
     with pytest.raises(ValueError, match="'videoflow' already"):
         register("videoflow", Family(ShiftConfig, Shift, FAMILY.objective))
+    with pytest.raises(ValueError, match="'push' already"):
+        envs.register(DiscConfig(name="push"), DiscWorld)

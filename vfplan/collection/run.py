@@ -36,11 +36,12 @@ def describe(config: CollectConfig, configure: Configure) -> StoreMeta:
     import envs
 
     policy = _policy(config)
+    world = envs.world(config.env)
     try:
-        description = {**envs.world(config.env).description, "config": dataclasses.asdict(config.env)}
+        description = {**world.description, "config": dataclasses.asdict(config.env)}
     except ValueError as error:
         raise UserError(str(error)) from error
-    packages = ["vfplan", "numpy", "gymnasium" if "id" in description else "mujoco"]
+    packages = ["vfplan", "numpy", *world.packages]
     if policy == PLANNER:
         from vfplan.collection import exploration
 
