@@ -1,21 +1,22 @@
 """Search over action sequences. torch only: no world, no model.
 
-To add a planner: subclass `SamplingPlanner` (what it proposes, how it refits; or `SearchPlanner`, if it draws no plans
-around a nominal one) and its config, and name both below.
+To add a planner: subclass `SearchPlanner` (what it proposes, how it refits) and its config, and name both below.
+`planners.gaussian` draws plans around a nominal one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from planners.base import Belief, Plan, Planner, Score, Scored, Trace
 from planners.baselines import RandomConfig, RandomPlanner, ZeroConfig, ZeroPlanner
 from planners.cem import CEM, CEMConfig
+from planners.gaussian import GaussianConfig, SamplingConfig
 from planners.gradient import GradientConfig, GradientPlanner
 from planners.icem import Icem, IcemConfig
 from planners.mppi import MPPI, MPPIConfig
-from planners.sampling import GaussianConfig, SamplingConfig
 from planners.search import PlannerConfig, SearchPlanner
 from planners.shooting import Shooting, ShootingConfig
 
@@ -49,53 +50,34 @@ __all__ = [
     "config_class",
 ]
 
-_CONFIGS: dict[str, type[PlannerConfig]] = {
-    "icem": IcemConfig,
-    "cem": CEMConfig,
-    "mppi": MPPIConfig,
-    "shooting": ShootingConfig,
-    "gradient": GradientConfig,
-    "random": RandomConfig,
-    "zero": ZeroConfig,
+_PLANNERS: dict[str, tuple[type[PlannerConfig], type[SearchPlanner[Any]]]] = {
+    "icem": (IcemConfig, Icem),
+    "cem": (CEMConfig, CEM),
+    "mppi": (MPPIConfig, MPPI),
+    "shooting": (ShootingConfig, Shooting),
+    "gradient": (GradientConfig, GradientPlanner),
+    "random": (RandomConfig, RandomPlanner),
+    "zero": (ZeroConfig, ZeroPlanner),
 }
-NAMES = tuple(_CONFIGS)
+NAMES = tuple(_PLANNERS)
 
 
 def config_class(name: str) -> type[PlannerConfig]:
     """The config dataclass of the planner called `name`; ValueError lists the valid names."""
-    if name in _CONFIGS:
-        return _CONFIGS[name]
+    if name in _PLANNERS:
+        return _PLANNERS[name][0]
     near = get_close_matches(name, NAMES, n=1, cutoff=0.5)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise ValueError(f"planner must be one of {', '.join(NAMES)}; got {name!r}{hint}")
 
 
-def build(config: PlannerConfig, names: Sequence[str] | None = None) -> SearchPlanner:
+def build(config: PlannerConfig, names: Sequence[str] | None = None) -> SearchPlanner[Any]:
     """The planner that `config` describes, for action components with these names (default: 0, 1, ...).
 
     Raises:
-        ValueError: if `config` holds a component that is not among them.
+        ValueError: if `config` holds a component that is not among them, or belongs to no planner.
     """
-    planner = _build(config)
-    planner.hold(config.held(names or [str(place) for place in range(config.action_dim)]))
-    return planner
-
-
-def _build(config: PlannerConfig) -> SearchPlanner:
-    match config:
-        case IcemConfig():  # before CEMConfig, of which it is one
-            return Icem(config)
-        case CEMConfig():
-            return CEM(config)
-        case MPPIConfig():
-            return MPPI(config)
-        case ShootingConfig():
-            return Shooting(config)
-        case GradientConfig():
-            return GradientPlanner(config)
-        case RandomConfig():
-            return RandomPlanner(config)
-        case ZeroConfig():
-            return ZeroPlanner(config)
-        case _:
-            raise ValueError(f"no planner has a {type(config).__name__}; the planners are {', '.join(NAMES)}")
+    made_by = dict(_PLANNERS.values()).get(type(config))
+    if made_by is None:
+        raise ValueError(f"no planner has a {type(config).__name__}; the planners are {', '.join(NAMES)}")
+    return made_by(config, config.held(names or [str(place) for place in range(config.action_dim)]))

@@ -21,18 +21,19 @@ class RandomConfig(PlannerConfig):
         super().__post_init__()
         require(self.samples >= 1, f"samples must be at least 1, got {self.samples}")
 
+    @property
+    def stds(self) -> tuple[float, ...]:
+        """Those of a uniform value in [-1, 1]."""
+        return (1 / 3**0.5,) * self.action_dim
+
 
 @dataclass(frozen=True)
 class ZeroConfig(PlannerConfig):
     """All actions zero; there is nothing to set."""
 
 
-class RandomPlanner(SearchPlanner):
+class RandomPlanner(SearchPlanner[RandomConfig]):
     """N plans of independent uniform actions, scored once; learns nothing."""
-
-    def __init__(self, config: RandomConfig) -> None:
-        super().__init__(config, initial_std=(1 / 3**0.5,) * config.action_dim)  # of a uniform value in [-1, 1]
-        self.config = config
 
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
         """Uniform plans, (E, N, T, A)."""
@@ -45,11 +46,8 @@ class RandomPlanner(SearchPlanner):
         return belief
 
 
-class ZeroPlanner(SearchPlanner):
+class ZeroPlanner(SearchPlanner[ZeroConfig]):
     """The plan that does nothing, scored once so that its cost is known."""
-
-    def __init__(self, config: ZeroConfig) -> None:
-        super().__init__(config, initial_std=(0.0,) * config.action_dim)
 
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
         """One plan of zeros, but for what is held, (E, 1, T, A)."""

@@ -5,12 +5,38 @@ E problem, N plan, T step, A action.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from planners.base import Score, Scored, clip, evaluate
+from planners.base import Score, Scored, cheapest, clip, evaluate
 
 MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """How the cheapest of some plans descend."""
+
+    plans: int
+    steps: int
+    step_size: float
+
+
+def refine(score: Score, scored: Scored, how: Refinement, *, moving: Tensor) -> Scored:
+    """Let the cheapest plans descend their gradients, and take the places of those they came from.
+
+    As in CEM-GD (Huang et al. 2021, arXiv:2112.07746).
+    """
+    ordered, costs = cheapest(scored.plans, scored.costs, scored.plans.shape[1])
+    start, rest = ordered.tensor_split([how.plans], dim=1)
+    refined = descend(score, start, steps=how.steps, step_size=how.step_size, moving=moving)
+    return Scored(
+        plans=torch.cat([refined.plans, rest], dim=1),
+        costs=torch.cat([refined.costs, costs[:, how.plans :]], dim=1),
+        calls=scored.calls + refined.calls,
+    )
 
 
 def descend(score: Score, plans: Tensor, *, steps: int, step_size: float, moving: Tensor) -> Scored:

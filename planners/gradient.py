@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from planners import gaussian
 from planners.base import Belief, Score, Scored, cheapest
 from planners.descent import descend
-from planners.sampling import GaussianConfig, GaussianPlanner
-from planners.search import require
+from planners.search import SearchPlanner, require
 
 
 @dataclass(frozen=True)
-class GradientConfig(GaussianConfig):
+class GradientConfig(gaussian.GaussianConfig):
     """Settings of gradient descent; a step costs about three scorings."""
 
     samples: int = 8  # N, starts: the nominal plan, and draws around it
@@ -32,22 +32,19 @@ class GradientConfig(GaussianConfig):
         return True
 
 
-class GradientPlanner(GaussianPlanner):
+class GradientPlanner(SearchPlanner[GradientConfig]):
     """Descends from N starts side by side, and executes the cheapest plan seen.
 
     Reference: Bharadhwaj, Xie and Shkurti, Model-Predictive Control via Cross-Entropy and Gradient-Based Optimization,
     2020 (arXiv:2004.08763), whose mix of the two is `refine_steps` of the sampling planners here.
     """
 
-    def __init__(self, config: GradientConfig) -> None:
-        super().__init__(config)
-        self.config = config
-
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
         """The nominal plan and N - 1 plans drawn around it, (E, N, T, A)."""
-        return torch.cat([belief.mean[:, None], self.sample(belief, self.config.samples - 1, rng)], dim=1)
+        around = gaussian.draw(belief, self.config.samples - 1, self.config.noise_beta, rng)
+        return torch.cat([belief.mean[:, None], around], dim=1)
 
-    def assess(self, score: Score, belief: Belief, plans: Tensor, iteration: int) -> Scored:
+    def assess(self, score: Score, belief: Belief, plans: Tensor) -> Scored:
         """Each of `plans` (E, N, T, A) at the cheapest it was on its way down."""
         config, moving = self.config, belief.initial_std > 0
         return descend(score, plans, steps=config.steps, step_size=config.step_size, moving=moving)

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from planners import gaussian
 from planners.base import Belief, cheapest, clip, mean_accepted
-from planners.cem import CEM, CEMConfig
-from planners.search import require
+from planners.search import SearchPlanner, require
 
 EXECUTE = ("best", "mean")
 
 
 @dataclass(frozen=True)
-class IcemConfig(CEMConfig):
+class IcemConfig(gaussian.EliteConfig):
     """Settings of iCEM. Execute the mean wherever each plan is scored under noise of its own, else luck wins."""
 
     noise_beta: float = 2.0  # about a random walk's; 0 is white
@@ -41,7 +41,7 @@ class IcemConfig(CEMConfig):
         return int(self.keep_elites * self.elites)
 
 
-class Icem(CEM):
+class Icem(SearchPlanner[IcemConfig]):
     """iCEM with four changes to the published algorithm.
 
     Kept elites are scored again, since under a stochastic model an old cost may have been luck. They count among the N
@@ -51,23 +51,18 @@ class Icem(CEM):
     Reference: Pinneri et al., Sample-efficient Cross-Entropy Method for Real-time Planning, 2020 (arXiv:2008.06389).
     """
 
-    config: IcemConfig
-
-    def __init__(self, config: IcemConfig) -> None:
-        super().__init__(config)
-
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
         """Kept elites, the mean in the last iteration, and fresh samples: N in all, (E, N, T, A)."""
         survive = iteration > 0 or self.config.shift_elites
         fixed = [belief.elites[:, : self.config.num_kept if survive else 0]]
-        if self.config.add_mean and iteration == self.iterations - 1:
+        if self.config.add_mean and iteration == self.config.iterations - 1:
             fixed.append(belief.mean[:, None])
         fresh = self.config.samples - sum(plans.shape[1] for plans in fixed)
-        return torch.cat([*fixed, self.sample(belief, fresh, rng)], dim=1)
+        return torch.cat([*fixed, gaussian.draw(belief, fresh, self.config.noise_beta, rng)], dim=1)
 
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
-        """Refit as CEM does, and keep the best elites; the mean stands in for an elite that was rejected."""
-        fitted = super().refit(belief, plans, costs)
+        """Fit the Gaussian, and keep the best elites; the mean stands in for an elite that was rejected."""
+        fitted = gaussian.fit(belief, plans, costs, self.config)
         elites, elite_costs = cheapest(plans, costs, self.config.num_kept)
         accepted = torch.isfinite(elite_costs)[:, :, None, None]
         return replace(fitted, elites=torch.where(accepted, elites, fitted.mean[:, None]))

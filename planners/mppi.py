@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from planners import gaussian
 from planners.base import Belief, clip
-from planners.sampling import SamplingConfig, SamplingPlanner
-from planners.search import require
+from planners.search import SearchPlanner, require
 
 
 @dataclass(frozen=True)
-class MPPIConfig(SamplingConfig):
+class MPPIConfig(gaussian.SamplingConfig):
     """Settings of MPPI."""
 
     temperature: float = 0.1  # lambda, in standard deviations of the costs: 0.01 takes the best, 10 averages all
@@ -29,7 +29,7 @@ class MPPIConfig(SamplingConfig):
         )
 
 
-class MPPI(SamplingPlanner):
+class MPPI(SearchPlanner[MPPIConfig]):
     """Information-theoretic MPPI with a fixed std; executes the mean, which is never scored itself.
 
     The weight of a plan is exp(-(S - min S) / (lambda std S)), S its cost and std S the spread of the costs of its
@@ -39,13 +39,9 @@ class MPPI(SamplingPlanner):
     Reference: Williams et al., Information-Theoretic Model Predictive Control, 2018 (arXiv:1707.02342).
     """
 
-    def __init__(self, config: MPPIConfig) -> None:
-        super().__init__(config)
-        self.config = config
-
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
         """N plans drawn from the belief, (E, N, T, A)."""
-        return self.sample(belief, self.config.samples, rng)
+        return gaussian.draw(belief, self.config.samples, self.config.noise_beta, rng)
 
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
         """Move the mean to the weighted average of the plans; a problem without an accepted plan keeps its belief."""

@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from planners.base import Belief, Plan, Score, Scored, Trace, cheapest, clip, evaluate
+from planners.descent import Refinement, refine
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,35 @@ class PlannerConfig:
         return {list(names).index(name): value for name, value in hold.items()}
 
     @property
-    def needs_gradients(self) -> bool:
-        """Whether the planner differentiates the score."""
+    def stds(self) -> tuple[float, ...]:
+        """Of a cold start, one per component; 0 leaves that one at rest."""
+        return (0.0,) * self.action_dim
+
+    @property
+    def num_iterations(self) -> int:
+        """Times that plans are proposed and the belief is refitted."""
+        return 1
+
+    @property
+    def starts_cold(self) -> bool:
+        """Whether the belief that is handed in is forgotten."""
         return False
 
+    @property
+    def refinement(self) -> Refinement | None:
+        """What gradient descent does to the cheapest of the last plans; None for nothing."""
+        return None
 
-class SearchPlanner(ABC):
+    @property
+    def needs_gradients(self) -> bool:
+        """Whether the planner differentiates the score."""
+        return self.refinement is not None
+
+
+AnyConfig = TypeVar("AnyConfig", bound=PlannerConfig)
+
+
+class SearchPlanner(ABC, Generic[AnyConfig]):
     """A planner is what it proposes and how it learns from the costs; the rest is here.
 
     The score is called exactly once per iteration, always with the same shape (E, N, T, A), so that a model behind it
@@ -51,15 +76,27 @@ class SearchPlanner(ABC):
     at most two shapes. Nothing here reads a tensor on the host, so the device never waits.
     """
 
-    iterations = 1
-    warm_start = True
+    def __init__(self, config: AnyConfig, held: Mapping[int, float] | None = None) -> None:
+        """Make a planner that keeps the components in `held`, by place, at their values."""
+        held = held or {}
+        self.config = config
+        self.initial_mean = tuple(held.get(place, 0.0) for place in range(config.action_dim))
+        self.initial_std = tuple(0.0 if place in held else std for place, std in enumerate(config.stds))
 
-    def __init__(self, config: PlannerConfig, initial_std: tuple[float, ...]) -> None:
-        self.horizon = config.horizon
-        self.action_dim = config.action_dim
-        self.needs_gradients = config.needs_gradients
-        self.initial_std = initial_std  # one per action component
-        self.initial_mean = (0.0,) * config.action_dim
+    @property
+    def horizon(self) -> int:
+        """T, the number of actions in a plan."""
+        return self.config.horizon
+
+    @property
+    def action_dim(self) -> int:
+        """A, the number of components of an action."""
+        return self.config.action_dim
+
+    @property
+    def needs_gradients(self) -> bool:
+        """Whether `plan` differentiates the score."""
+        return self.config.needs_gradients
 
     @abstractmethod
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
@@ -69,7 +106,7 @@ class SearchPlanner(ABC):
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
         """The belief after `plans` (E, N, T, A) were found to cost `costs` (E, N), inf where rejected."""
 
-    def assess(self, score: Score, belief: Belief, plans: Tensor, iteration: int) -> Scored:
+    def assess(self, score: Score, belief: Belief, plans: Tensor) -> Scored:
         """Score `plans` (E, N, T, A), which may be improved on the way."""
         costs = evaluate(score, plans)
         return Scored(plans, costs, (costs,))
@@ -78,13 +115,6 @@ class SearchPlanner(ABC):
         """What to execute, (E, T, A), and its cost, (E,): the cheapest of the last plans, else the belief's mean."""
         best, cost = cheapest(plans, costs, 1)
         return torch.where(torch.isfinite(cost)[..., None, None], best, clip(belief.mean)[:, None])[:, 0], cost[:, 0]
-
-    def hold(self, values: Mapping[int, float]) -> None:
-        """Keep these action components at these values in every plan that starts cold from now on."""
-        mean, std = list(self.initial_mean), list(self.initial_std)
-        for component, value in values.items():
-            mean[component], std[component] = value, 0.0
-        self.initial_mean, self.initial_std = tuple(mean), tuple(std)
 
     def initial_belief(self, num_problems: int, device: torch.device | str) -> Belief:
         """A cold start: zero mean, but for what is held, initial std, no elites."""
@@ -108,11 +138,13 @@ class SearchPlanner(ABC):
 
         Raises ValueError for a belief of another horizon or action size, or costs of another shape than (E, N).
         """
-        belief = self._start(belief, rng.device)
+        belief, last = self._start(belief, rng.device), self.config.num_iterations - 1
         calls: list[Tensor] = []
-        for iteration in range(self.iterations):
+        for iteration in range(last + 1):
             proposed = belief.admit(self.propose(belief, iteration, rng))
-            scored = self.assess(score, belief, proposed, iteration)
+            scored = self.assess(score, belief, proposed)
+            if iteration == last and self.config.refinement:
+                scored = refine(score, scored, self.config.refinement, moving=belief.initial_std > 0)
             belief = self.refit(belief, scored.plans, scored.costs)
             calls += scored.calls
         actions, cost = self.choose(belief, scored.plans, scored.costs)
@@ -125,7 +157,7 @@ class SearchPlanner(ABC):
         expected = (self.horizon, self.action_dim)
         if belief.mean.shape[1:] != expected:
             raise ValueError(f"belief must be over (T, A) = {expected}, got {tuple(belief.mean.shape[1:])}")
-        return belief if self.warm_start else self.initial_belief(len(belief.mean), device)
+        return self.initial_belief(len(belief.mean), device) if self.config.starts_cold else belief
 
 
 def require(condition: bool, message: str) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from planners import gaussian
 from planners.base import Belief, cheapest
-from planners.sampling import SamplingConfig, SamplingPlanner
-from planners.search import require
+from planners.search import SearchPlanner, require
 
 
 @dataclass(frozen=True)
-class ShootingConfig(SamplingConfig):
+class ShootingConfig(gaussian.SamplingConfig):
     """Settings of predictive sampling."""
 
     shrink: float = 0.8  # factor on the std after every iteration; 1 keeps it
@@ -23,7 +23,7 @@ class ShootingConfig(SamplingConfig):
         require(0 < self.shrink <= 1, f"shrink must be in (0, 1], got {self.shrink}")
 
 
-class Shooting(SamplingPlanner):
+class Shooting(SearchPlanner[ShootingConfig]):
     """Predictive sampling: the nominal plan is always candidate 0, and nothing is averaged.
 
     The published planner has one iteration per plan and a fixed std; several, each narrower, are an addition.
@@ -31,13 +31,10 @@ class Shooting(SamplingPlanner):
     Reference: Howell et al., Predictive Sampling: Real-time Behaviour Synthesis with MuJoCo, 2022 (arXiv:2212.00541).
     """
 
-    def __init__(self, config: ShootingConfig) -> None:
-        super().__init__(config)
-        self.config = config
-
     def propose(self, belief: Belief, iteration: int, rng: torch.Generator) -> Tensor:
         """The nominal plan and N - 1 plans drawn around it, (E, N, T, A)."""
-        return torch.cat([belief.mean[:, None], self.sample(belief, self.config.samples - 1, rng)], dim=1)
+        around = gaussian.draw(belief, self.config.samples - 1, self.config.noise_beta, rng)
+        return torch.cat([belief.mean[:, None], around], dim=1)
 
     def refit(self, belief: Belief, plans: Tensor, costs: Tensor) -> Belief:
         """Make the cheapest plan the nominal one; a problem without an accepted plan keeps its belief."""

@@ -53,8 +53,9 @@ def test_same_generator_seed_same_plan(planner):
     assert torch.equal(first.belief.std, again.belief.std)
 
 
-def test_held_components_stay_where_they_are(planner):
-    planner.hold({1: 0.75})
+@pytest.mark.parametrize("name", CONFIGS)
+def test_held_components_stay_where_they_are(name):
+    planner = planners.build(dataclasses.replace(CONFIGS[name], hold={"1": 0.75}))
     seen = []
 
     def score(plans):
@@ -136,7 +137,7 @@ def test_calls_to_the_score_always_have_the_same_shapes(planner):
         assert len(set(shapes["cold"])) <= 2
     else:
         assert len(set(shapes["cold"])) == 1
-        assert len(shapes["cold"]) == planner.iterations
+        assert len(shapes["cold"]) == planner.config.num_iterations
 
 
 @only(CHOOSING)

@@ -52,7 +52,7 @@ class Explorer:
         self.config, self.world = config, world
         self.planning = replace(planning, control=replace(planning.control, steps=config.env.length))
         self.device = resolve_device(config.device)
-        self.planner: SearchPlanner = fit.build_planner(planning.planner, world)
+        self.planner: SearchPlanner[Any] = fit.build_planner(planning.planner, world)
         self.checkpoint = fit.load_trained(config.checkpoint, world, planning.precision, self.device)
         self.about = world.description
         fit.check_scales(self.checkpoint.model, planning.scoring, config.env.image_size)

@@ -82,7 +82,7 @@ def description(world: World[Any]) -> dict[str, Any]:
         raise UserError(str(error)) from error
 
 
-def build_planner(config: PlannerConfig, world: World[Any]) -> SearchPlanner:
+def build_planner(config: PlannerConfig, world: World[Any]) -> SearchPlanner[Any]:
     """The planner for actions in `world`, which says what is held where `config` does not. Raises UserError."""
     names, hold = world.action_names, config.hold
     try:
