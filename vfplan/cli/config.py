@@ -130,7 +130,7 @@ class Command(Generic[C]):
                 chosen[override.key_or_group] = _check_options(override, groups[override.key_or_group])
             else:
                 assigned.append((text, override))
-        keys = self._keys(chosen)
+        keys = self._keys(chosen) if assigned else set()
         for text, override in assigned:
             if override.key_or_group not in keys:
                 level = override.key_or_group.rpartition(".")[0]
