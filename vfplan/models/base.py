@@ -8,12 +8,14 @@ probabilities are nats, summed over dimensions; frames are uint8, decoded images
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+Slice: TypeAlias = "slice[int | None, int | None, int | None]"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Clip:
         hand = None if self.hand is None else self.hand[:, known]
         return Context(self.frames[:, known], self.actions[:, first : first + past - 1], hand=hand)
 
-    def take(self, rows: slice) -> Clip:
+    def take(self, rows: Slice) -> Clip:
         """The chosen rows."""
         return Clip(self.frames[rows], self.actions[rows], None if self.hand is None else self.hand[rows])
 
@@ -65,23 +67,23 @@ class Clip:
 class State(Protocol):
     """A model's opaque summary of a context, or its noise: rows that can be chosen and repeated."""
 
-    def repeat(self, copies: int) -> Any:
+    def repeat(self, copies: int) -> Self:
         """The state with each row repeated `copies` times in place: (B, ...) -> (B * copies, ...)."""
 
-    def take(self, rows: Tensor | slice) -> Any:
+    def take(self, rows: Tensor | Slice) -> Self:
         """The chosen rows."""
 
 
 class Noise(Protocol):
     """A model's opaque standard noise, row by row; zeros are temperature 0."""
 
-    def scaled(self, temperature: float) -> Any:
+    def scaled(self, temperature: float) -> Self:
         """The noise times `temperature`."""
 
-    def antithetic(self) -> Any:
+    def antithetic(self) -> Self:
         """Twice as many rows: each followed by its negative."""
 
-    def take(self, rows: Tensor | slice) -> Any:
+    def take(self, rows: Tensor | Slice) -> Self:
         """The chosen rows."""
 
 
@@ -97,23 +99,26 @@ class LogProb:
 
 @runtime_checkable
 class WorldModel(Protocol):
-    """A stochastic simulator of frames. No call changes the model; all randomness is in `noise`."""
+    """A stochastic simulator of frames. No call changes the model; all randomness is in `noise`.
+
+    What it encodes, draws and imagines, only the model itself looks into.
+    """
 
     past_frames: int
     action_dim: int
     reads_simulator: bool
     """Whether `encode` needs `Context.sim_state`; false for every learned model."""
 
-    def encode(self, context: Context) -> Any:
+    def encode(self, context: Context) -> State:
         """Summarise the context."""
 
-    def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> Any:
+    def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> Noise:
         """Draw the noise of `rows` rollouts of `steps` steps; with rng None, zeros (temperature 0)."""
 
-    def rollout(self, state: Any, actions: Tensor, noise: Any, *, downscale: int = 1) -> Any:
+    def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> object:
         """Imagine the frames that follow actions (B, T, A), at the image size divided by `downscale`."""
 
-    def decode(self, rollout: Any, steps: list[int] | None = None) -> Tensor:
+    def decode(self, rollout: object, steps: list[int] | None = None) -> Tensor:
         """Images (B, T', C, Y / downscale, X / downscale) in [0, 1] of the chosen steps (all by default)."""
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from envs.scene import PushConfig
 from envs.simulator import BatchSimulator
-from vfplan.models.base import Context
+from vfplan.models.base import Context, Noise, State
 from vfplan.pixels import area_average, unit_from_frames
 
 
@@ -79,18 +79,18 @@ class SimulatorOracle:
         """Nothing: the simulator is deterministic."""
         return NoNoise()
 
-    def rollout(
-        self, state: SimulatorState, actions: Tensor, noise: NoNoise, *, downscale: int = 1
-    ) -> SimulatorRollout:
+    def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> SimulatorRollout:
         """Step the simulator through actions (B, T, A)."""
+        assert isinstance(state, SimulatorState)
         states, rows = [], state.states
         for action in actions.cpu().numpy().astype(np.float64).swapaxes(0, 1):
             rows = self.simulator.step(rows, action)
             states.append(rows)
         return SimulatorRollout(np.stack(states, axis=1), downscale)
 
-    def decode(self, rollout: SimulatorRollout, steps: list[int] | None = None) -> Tensor:
+    def decode(self, rollout: object, steps: list[int] | None = None) -> Tensor:
         """Draw the chosen steps: images (B, T', C, Y / downscale, X / downscale) in [0, 1]."""
+        assert isinstance(rollout, SimulatorRollout)
         states = rollout.states if steps is None else rollout.states[:, steps]
         rows, count, size = states.shape
         frames = torch.from_numpy(self.simulator.render(states.reshape(rows * count, size)))

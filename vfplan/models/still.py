@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vfplan.models.base import Context
+from vfplan.models.base import Context, Noise, State
 from vfplan.models.oracle import NoNoise
 from vfplan.pixels import area_average, unit_from_frames
 
@@ -44,10 +44,12 @@ class StillModel:
         """Nothing: it is always sure."""
         return NoNoise()
 
-    def rollout(self, state: StillState, actions: Tensor, noise: NoNoise, *, downscale: int = 1) -> Tensor:
+    def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> Tensor:
         """The same image T times, (B, T, C, Y / downscale, X / downscale)."""
+        assert isinstance(state, StillState)
         return area_average(state.images, downscale)[:, None].expand(-1, actions.shape[1], -1, -1, -1)
 
-    def decode(self, rollout: Tensor, steps: list[int] | None = None) -> Tensor:
+    def decode(self, rollout: object, steps: list[int] | None = None) -> Tensor:
         """The chosen steps."""
+        assert isinstance(rollout, Tensor)
         return rollout if steps is None else rollout[:, steps]

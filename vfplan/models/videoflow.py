@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.flows import Level, initialise_actnorms
-from vfplan.models.base import Context, LogProb
+from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.distributions import LatentDistribution, LatentNoise
 from vfplan.models.latent_prior import LatentPrior
 from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
@@ -182,13 +182,12 @@ class VideoFlow(TrainableModel):
                 noise.append(prior.sample_noise(rows, steps, rng, device))
         return VideoFlowNoise(tuple(noise))
 
-    def rollout(
-        self, state: VideoFlowState, actions: Tensor, noise: VideoFlowNoise, *, downscale: int = 1
-    ) -> VideoFlowRollout:
+    def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> VideoFlowRollout:
         """Imagine T frames after actions (B, T, A): top level first, then each finer level given the coarser image.
 
         The sampled latents, not re-encoded frames, become the memory of the next step.
         """
+        assert isinstance(state, VideoFlowState) and isinstance(noise, VideoFlowNoise)
         finest = self.finest_level(downscale)
         frames = []
         for step in range(actions.shape[1]):
@@ -222,8 +221,9 @@ class VideoFlow(TrainableModel):
             return taken, None
         return taken, self.config.hand.follow(state.hand, actions)[:, actions.shape[1] :]
 
-    def decode(self, rollout: VideoFlowRollout, steps: list[int] | None = None) -> Tensor:
+    def decode(self, rollout: object, steps: list[int] | None = None) -> Tensor:
         """Images (B, T', C, y, x) in [0, 1] of the chosen steps."""
+        assert isinstance(rollout, VideoFlowRollout)
         images = rollout.images if steps is None else rollout.images[:, steps]
         return to_unit(images / rollout.gain)
 
