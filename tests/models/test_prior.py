@@ -30,7 +30,7 @@ def test_every_colour_moves_from_a_place_of_any_frame_that_is_remembered():
     bias = prior.net.head.bias.data
     for frame in range(2):
         for place, (row, column) in enumerate((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1)):
-            bias[: prior.sources] = 0.0
+            bias[prior.head.moving] = 0.0
             bias[9 * frame + place] = 50.0
             moved = prior(past, None, torch.zeros(3, 2, 0)).mean.detach()
             expected = past[:, frame].roll((-row, -column), dims=(-2, -1))

@@ -2,10 +2,10 @@
 
 Shapes: B row, M component, (c, y, x) latent. `log_prob` is in nats, summed over the latent.
 
-Each has two log-densities. `log_prob` is exact and what is reported. `learn` returns another, with the gradient of the
-beta-NLL (Seitzer et al., "On the Pitfalls of Heteroscedastic Uncertainty Estimation", 2022, eq. 5): plain likelihood
-divides every error by sigma^2, so that a model first learns the still background to the last digit and hardly hears of
-the few moving pixels; the weight sigma^(2 beta) undoes that. For beta = 0 both have the same gradient.
+Each has two log-densities. `log_prob` is exact and what is reported. `surrogate` returns another, with the gradient of
+the beta-NLL (Seitzer et al., "On the Pitfalls of Heteroscedastic Uncertainty Estimation", 2022, eq. 5): plain
+likelihood divides every error by sigma^2, so that a model first learns the still background to the last digit and
+hardly hears of the few moving pixels; the weight sigma^(2 beta) undoes that. For beta = 0 both have the same gradient.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LatentDistribution(ABC):
         """How much each element of value (B, c, y, x) adds to the log-density, nats: where a value is unlikely."""
 
     @abstractmethod
-    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
+    def surrogate(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """A number (B,) with the gradient of the beta-weighted log-density; the log-density (B,) itself, without one.
 
         With `annealing` T above 1, alternatives for the whole latent are learned from as if their densities were to the
@@ -86,7 +86,7 @@ class Gaussian(LatentDistribution):
         """Log-density (B,) nats."""
         return _total(self.elements(value))
 
-    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
+    def surrogate(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """Each element weighted by sigma^(2 beta)."""
         elements = self.elements(value)
         return _total(_weight(self.log_std, beta) * elements), _total(elements).detach()
@@ -113,7 +113,7 @@ class Faithful(Gaussian):
     then is calibrated.
     """
 
-    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
+    def surrogate(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The mean has the gradient of half the squared error, the std that of the log-density; `beta` is not used."""
         of_mean = -0.5 * (value - self.mean).square()
         of_std = Gaussian(self.mean.detach(), self.log_std).elements(value)
@@ -153,7 +153,7 @@ class CopyOrChange(LatentDistribution):
         copied, _ = marginal_and_posterior(self.log_source + copies, -4)
         return torch.logaddexp(logsigmoid(self.logit) + copied, logsigmoid(-self.logit) + changed)
 
-    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
+    def surrogate(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The gradient of each alternative counts by its posterior probability (as in EM) and by its own sigma."""
         copies, changed = self._parts(value)
         copied, source = marginal_and_posterior((self.log_source + copies).detach(), -4)
@@ -210,9 +210,9 @@ class Mixture(LatentDistribution):
         """Log-density (B,) nats."""
         return (self.log_weights + self.components.log_prob(value[:, None])).logsumexp(1)
 
-    def learn(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
+    def surrogate(self, value: Tensor, beta: float, annealing: float = 1.0) -> tuple[Tensor, Tensor]:
         """The gradient of each component counts by its posterior probability, as in EM."""
-        weighted, exact = self.components.learn(value[:, None], beta)
+        weighted, exact = self.components.surrogate(value[:, None], beta)
         joint = self.log_weights.detach() + exact
         posterior = (joint / annealing).softmax(1)
         return (posterior * (weighted + self.log_weights)).sum(1), joint.logsumexp(1)

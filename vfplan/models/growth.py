@@ -60,8 +60,8 @@ def _lengthened(prior: LevelPrior, frames: int) -> dict[str, Tensor]:
     if prior.action_dim:
         first = "embed_actions.0.weight"
         changed[first] = _zeros_beside(state[first], before=extra * prior.action_dim)
-    if prior.sources:
-        places = prior.sources // prior.past_frames
+    if prior.head.sources:
+        places = prior.head.sources // prior.past_frames
         for name, shared in (("net.head.weight", 0.0), ("net.head.bias", math.log(extra + 1))):
             oldest = state[name][:places] - shared
             changed[name] = torch.cat([oldest] * (extra + 1) + [state[name][places:]])

@@ -26,7 +26,7 @@ def negative_log_likelihood(
     For beta = 0 and without annealing the whole gradient of the loss is that of the exact negative log-likelihood (B,)
     nats, which is returned beside it, without a graph.
     """
-    of_prior, exact = prior.learn(latent.detach(), beta, annealing)
+    of_prior, exact = prior.surrogate(latent.detach(), beta, annealing)
     loss = -of_prior - log_det
     # Only a latent that something below can change has a gradient to give.
     if latent.requires_grad:

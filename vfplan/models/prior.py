@@ -20,6 +20,7 @@ from vfplan.models.distributions import (
     Mixture,
     choose_component,
 )
+from vfplan.models.head import HeadLayout
 from vfplan.models.latent_prior import LatentPrior
 from vfplan.models.unet import UNet
 
@@ -84,12 +85,14 @@ class LevelPrior(LatentPrior):
         self.has_choices = elements == "copy"
         self.change = Faithful if elements == "faithful" else Gaussian
         self.components = components
-        self.copy_radius = copy_radius
-        self.parts = [latent_channels] * (3 if self.has_choices else 2)
-        if copy_radius:
-            self.parts.append(count_places(copy_radius))
-        self.advection_radius = advection_radius
-        self.sources = past_frames * count_places(advection_radius) if advection_radius else 0
+        self.copy_radius, self.advection_radius = copy_radius, advection_radius
+        self.head = HeadLayout(
+            latent_channels,
+            sources=past_frames * count_places(advection_radius) if advection_radius else 0,
+            copies=self.has_choices,
+            places=count_places(copy_radius) if copy_radius else 0,
+            components=components,
+        )
         self.embed_actions = nn.Sequential(
             nn.Linear(max(1, past_frames * action_dim), condition_dim),
             nn.SiLU(),
@@ -98,7 +101,7 @@ class LevelPrior(LatentPrior):
         )
         self.net = UNet(
             in_channels=past_frames * latent_channels + (past_frames + 1) * coarse_channels,
-            out_channels=sum(self.parts) * components + self.sources + (components if components > 1 else 0),
+            out_channels=self.head.channels,
             size=size,
             widths=widths,
             blocks=blocks,
@@ -130,7 +133,7 @@ class LevelPrior(LatentPrior):
         moved = self._advected(past, features)
         if self.change is Faithful:
             return self._elements(past[:, -1], moved, self._faithful_maps(features))
-        maps = self.net.outputs(features, slice(self.sources, None))
+        maps = self.net.outputs(features, self.head.distribution)
         if self.components == 1:
             return self._elements(past[:, -1], moved, maps)
         maps, weights = maps.tensor_split([-self.components], dim=1)
@@ -145,10 +148,11 @@ class LevelPrior(LatentPrior):
         if self.components == 1:
             return self(past, coarse, actions).transform(noise)
         past, features = self._features(past, coarse, actions)
-        weights = self.net.outputs(features, slice(-self.components, None))
+        weights = self.net.outputs(features, self.head.weights)
         chosen = choose_component(_log_weights(weights), noise.component)
         moved = self._advected(past, features)
-        return self._elements(past[:, -1], moved, self._maps_of(chosen, features)).transform(noise)
+        maps = self.net.outputs_by_row(features, self.head.component(chosen))
+        return self._elements(past[:, -1], moved, maps).transform(noise)
 
     def _features(self, past: Tensor, coarse: Tensor | None, actions: Tensor) -> tuple[Tensor, Tensor]:
         """What is seen of the past, and what the network makes of it."""
@@ -161,16 +165,9 @@ class LevelPrior(LatentPrior):
 
     def _faithful_maps(self, features: Tensor) -> Tensor:
         """The maps of mean and std; the std is read from features that it does not shape."""
-        first, size = self.sources, self.latent_shape[0]
-        mean = self.net.outputs(features, slice(first, first + size))
-        std = self.net.outputs(features.detach(), slice(first + size, None))
+        mean = self.net.outputs(features, self.head.mean)
+        std = self.net.outputs(features.detach(), self.head.log_std)
         return torch.cat([mean, std], dim=1)
-
-    def _maps_of(self, chosen: Tensor, features: Tensor) -> Tensor:
-        """The maps (B, sum(parts), y, x) of the chosen component (B,) of each row."""
-        size = sum(self.parts)
-        first = self.sources + chosen * size
-        return self.net.outputs_by_row(features, first[:, None] + torch.arange(size, device=chosen.device))
 
     def _advected(self, past: Tensor, features: Tensor) -> Tensor:
         """What moves to each place (B, c, y, x): a blend of the memory (B, P, c, y, x) around it.
@@ -180,7 +177,7 @@ class LevelPrior(LatentPrior):
         """
         if not self.advection_radius:
             return past[:, -1]
-        logits = self.net.outputs(features, slice(self.sources))
+        logits = self.net.outputs(features, self.head.moving)
         weights = logits.softmax(1).unflatten(1, (past.shape[1], -1)).unsqueeze(3)
         moved = torch.zeros_like(past[:, -1])
         # One place after the other: all of them side by side do not fit the caches, and take five times as long.
@@ -190,23 +187,20 @@ class LevelPrior(LatentPrior):
 
     def _start_components_apart(self) -> None:
         """Let each component prefer to copy from a place of its own, so that each begins as another motion."""
-        places, per_component = self.parts[-1], sum(self.parts)
-        bias = self.net.bias
         with torch.no_grad():
             for component in range(self.components):
-                first = self.sources + (component + 1) * per_component - places
-                bias[first + component % places] += FAVOURED_PLACE_LOGIT
+                favoured = self.head.place(component, component % self.head.places)
+                self.net.bias[favoured] += FAVOURED_PLACE_LOGIT
 
     def _start_standing(self) -> None:
         """Let all that might move stay where it is in the last frame."""
-        bias = self.net.bias
-        same_place = count_places(self.advection_radius) // 2
+        same_place = self.head.sources - 1 - count_places(self.advection_radius) // 2
         with torch.no_grad():
-            bias[: self.sources] = 0.0
-            bias[self.sources - 1 - same_place] = STANDING_LOGIT
+            self.net.bias[self.head.moving] = 0.0
+            self.net.bias[same_place] = STANDING_LOGIT
 
     def _elements(self, last: Tensor, moved: Tensor, maps: Tensor) -> Gaussian | CopyOrChange:
-        parts = maps.split(self.parts, dim=-3)
+        parts = maps.split(self.head.parts, dim=-3)
         change = self.change(moved + parts[0], bounded_log_std(parts[1] + self.raw_log_std))
         if not self.has_choices:
             return change

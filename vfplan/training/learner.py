@@ -6,6 +6,7 @@ import math
 import time
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -124,7 +125,8 @@ class Learner:
 
     def _accumulate(self, part: int, clip: Clip) -> Tensor:
         """Add the gradient of one part of the batch; the exact nats on it."""
-        rng = torch.Generator(self.device).manual_seed(hash((self.seed, self.steps_done, part)) % 2**63)
+        seed = int(np.random.SeedSequence((self.seed, self.steps_done, part)).generate_state(1, np.uint64)[0])
+        rng = torch.Generator(self.device).manual_seed(seed)
         nats: list[Tensor] = []
         for loss, exact in self.objective.losses(clip, self.steps_done, part, rng):
             (loss / self.config.micro_batches).backward()
