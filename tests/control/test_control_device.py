@@ -9,8 +9,8 @@ from vfplan.control.controller import Controller
 from vfplan.control.scoring import FinalistsConfig, Scorer, ScoringConfig
 from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 
 SIZE, PROBLEMS = 16, 2
 # The top has all that a prior may have: copies, alternatives for the whole latent, values that move.

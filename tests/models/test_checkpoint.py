@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vfplan.errors import UserError
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.checkpoint import load_checkpoint, save_checkpoint, shipped_checkpoint
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 
 CONFIG = VideoFlowConfig(image_size=8, condition_dim=4, priors=(PriorConfig((4,), (1,)), PriorConfig((4,), (1,))))
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Context
 from vfplan.models.hand import Hand
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 
 # Seen from straight above: x to the right, y up, 40 cm wide.
 HAND = Hand(((2.5, 0.0, 0.5), (0.0, -2.5, 0.5), (0.0, 0.0, 1.0)), action_scale=0.05, limit=0.18)

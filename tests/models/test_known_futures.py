@@ -9,9 +9,9 @@ import math
 import pytest
 import torch
 
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Clip, Context
 from vfplan.models.recipe import LearningConfig
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.statistics import chi_square_p_value
 from vfplan.training.learner import Learner
 

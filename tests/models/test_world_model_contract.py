@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from envs.push import PushEnv
-from vfplan.models import architecture_2019
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
-from vfplan.models.architecture_2019 import VideoFlow2019Config
 from vfplan.models.base import Context, LikelihoodModel, WorldModel
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.still import StillModel
-from vfplan.models.videoflow import VideoFlow
+from vfplan.models.videoflow import architecture_2019
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
+from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
+from vfplan.models.videoflow.model import VideoFlow
 from vfplan.pixels import area_average, dequantise
 
 ROWS, STEPS, SIZE = 3, 3, 64

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Clip, Context
-from vfplan.models.distributions import CopyOrChange, Faithful, Gaussian, Mixture
-from vfplan.models.objective import corrupt, negative_log_likelihood
 from vfplan.models.recipe import LearningConfig
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
+from vfplan.models.videoflow.distributions import CopyOrChange, Faithful, Gaussian, Mixture
+from vfplan.models.videoflow.objective import corrupt, negative_log_likelihood
 from vfplan.training.learner import Learner
 
 MODEL = VideoFlowConfig(

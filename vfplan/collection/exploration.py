@@ -31,8 +31,8 @@ from vfplan.control.settings import PlanConfig
 from vfplan.data.episode import Episode
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
-from vfplan.models.latent_space import latent_space
 from vfplan.models.precision import network_dtype
+from vfplan.models.registry import latent_space
 
 
 class Explorer:

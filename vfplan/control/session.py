@@ -29,7 +29,7 @@ from vfplan.control.surprise import Monitor
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
 from vfplan.models.base import MonitorableModel, WorldModel
-from vfplan.models.latent_space import latent_space
+from vfplan.models.registry import latent_space
 
 AnyTasks = TypeVar("AnyTasks", bound=Tasks[Any])
 

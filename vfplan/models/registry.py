@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vfplan.models import architecture, architecture_2019
-from vfplan.models.architecture import VideoFlowConfig
-from vfplan.models.architecture_2019 import VideoFlow2019Config
-from vfplan.models.growth import grow
-from vfplan.models.objective import VideoFlowObjective
+from vfplan.costs.base import LatentSpace
+from vfplan.models.base import WorldModel
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.trainable import Architecture, Objective, TrainableModel
+from vfplan.models.videoflow import architecture, architecture_2019
+from vfplan.models.videoflow.architecture import VideoFlowConfig
+from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
+from vfplan.models.videoflow.growth import grow
+from vfplan.models.videoflow.latent_space import FlowLatents
+from vfplan.models.videoflow.objective import VideoFlowObjective
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,12 @@ class Family:
     """From a model and a recipe to what it learns from clips; ValueError for a recipe that does not fit."""
     grow: Callable[[Any, Any], TrainableModel | None] = lambda model, wanted: None
     """From a model to a larger one of another configuration that foretells the same; None if it cannot."""
+    latents: Callable[[Any], LatentSpace] | None = None
+    """From a model to what costs may ask of its latents; None if it has none."""
 
 
-_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow)
-_OF_2019 = Family(VideoFlow2019Config, architecture_2019.assemble, VideoFlowObjective)
+_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents)
+_OF_2019 = Family(VideoFlow2019Config, architecture_2019.assemble, VideoFlowObjective, latents=FlowLatents)
 
 FAMILIES: dict[str, Family] = {
     "videoflow": _DEFAULT,
@@ -62,3 +67,11 @@ def objective_of(model: TrainableModel, recipe: LearningConfig) -> Objective:
 def grown(model: TrainableModel, wanted: Architecture) -> TrainableModel | None:
     """The model of configuration `wanted` that goes on from what `model` knows; None if it does not grow into it."""
     return FAMILIES[model.config.name].grow(model, wanted)
+
+
+def latent_space(model: WorldModel) -> LatentSpace | None:
+    """What costs may ask of the latents of `model`; None if it has none."""
+    if not isinstance(model, TrainableModel):
+        return None
+    latents = FAMILIES[model.config.name].latents
+    return latents and latents(model)

@@ -10,8 +10,8 @@ from tests.rows import Rows
 from vfplan.data.episode import Episode
 from vfplan.data.store import EpisodeStore, StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import LogProb
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.pixels import frames_from_unit, unit_from_frames
 from vfplan.studies.offline.settings import Settings
 from vfplan.studies.offline.trial import HeldOut, Trial

@@ -24,8 +24,8 @@ from vfplan.device import set_threads
 from vfplan.errors import UserError
 from vfplan.metrics.tracking import Tracker
 from vfplan.models.base import Context, WorldModel
-from vfplan.models.latent_space import latent_space
 from vfplan.models.oracle import SimulatorOracle
+from vfplan.models.registry import latent_space
 from vfplan.output.folder import RunDir
 from vfplan.pixels import area_average
 from vfplan.studies.audit.populations import Moment, moments

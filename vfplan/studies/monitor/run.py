@@ -32,7 +32,7 @@ from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.models.base import MonitorableModel
 from vfplan.models.checkpoint import Checkpoint
-from vfplan.models.latent_space import latent_space
+from vfplan.models.registry import latent_space
 from vfplan.output.folder import RunDir
 from vfplan.studies.monitor import report as fault_report
 from vfplan.studies.monitor.report import Episodes

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from vfplan.models.architecture import PriorConfig
-from vfplan.models.distributions import LatentNoise, choose_component
-from vfplan.models.prior import LevelPrior
+from vfplan.models.videoflow.architecture import PriorConfig
+from vfplan.models.videoflow.distributions import LatentNoise, choose_component
+from vfplan.models.videoflow.prior import LevelPrior
 
 
 def advecting(**settings):

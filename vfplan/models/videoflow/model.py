@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb, Noise, State
-from vfplan.models.distributions import LatentDistribution, LatentNoise
-from vfplan.models.latent_prior import LatentPrior
-from vfplan.models.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
 from vfplan.models.precision import require_float32
 from vfplan.models.trainable import Architecture, TrainableModel
+from vfplan.models.videoflow.distributions import LatentDistribution, LatentNoise
+from vfplan.models.videoflow.latent_prior import LatentPrior
+from vfplan.models.videoflow.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
 from vfplan.pixels import LOG_LEVELS, dequantise, to_unit
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vfplan.models.distributions import LatentNoise
+from vfplan.models.videoflow.distributions import LatentNoise
 
 
 @dataclass(frozen=True)

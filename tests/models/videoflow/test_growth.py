@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
-from vfplan.models.growth import grow, grows_into
 from vfplan.models.hand import Hand
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
+from vfplan.models.videoflow.growth import grow, grows_into
 
 SHORT = VideoFlowConfig(
     image_size=16,

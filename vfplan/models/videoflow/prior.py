@@ -10,8 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vfplan.models.dequantisation import START_STD
-from vfplan.models.distributions import (
+from vfplan.models.videoflow.dequantisation import START_STD
+from vfplan.models.videoflow.distributions import (
     CopyOrChange,
     Faithful,
     Gaussian,
@@ -20,9 +20,9 @@ from vfplan.models.distributions import (
     Mixture,
     choose_component,
 )
-from vfplan.models.head import HeadLayout
-from vfplan.models.latent_prior import LatentPrior
-from vfplan.models.unet import UNet
+from vfplan.models.videoflow.head import HeadLayout
+from vfplan.models.videoflow.latent_prior import LatentPrior
+from vfplan.models.videoflow.unet import UNet
 
 # Orthonormal latents of frames in [-0.5, 0.5) carry at least the dequantisation noise, std 1 / (256 sqrt 12) = e^-6.79
 # if it is uniform, less if it is learned; a prior wider than e^1 exceeds the range of the data.

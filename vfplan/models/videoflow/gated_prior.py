@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from vfplan.flows.edge_conv import EdgeConv, Zeroed
 from vfplan.flows.gated_net import Activation
-from vfplan.models.dilated_net import DilatedNet, fitting_dilations
-from vfplan.models.distributions import Gaussian
-from vfplan.models.latent_prior import LatentPrior
+from vfplan.models.videoflow.dilated_net import DilatedNet, fitting_dilations
+from vfplan.models.videoflow.distributions import Gaussian
+from vfplan.models.videoflow.latent_prior import LatentPrior
 
 ACTION_WIDTH = 64
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.models.base import Clip
-from vfplan.models.distributions import LatentDistribution
-from vfplan.models.latents import VideoFlowState
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.trainable import Loss
-from vfplan.models.videoflow import VideoFlow
+from vfplan.models.videoflow.distributions import LatentDistribution
+from vfplan.models.videoflow.latents import VideoFlowState
+from vfplan.models.videoflow.model import VideoFlow
 
 
 def negative_log_likelihood(

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from vfplan.metrics.likelihood import bits_per_dim
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.base import Clip, Context
-from vfplan.models.distributions import LatentNoise
 from vfplan.models.precision import in_float32
-from vfplan.models.prior import LOG_STD_RANGE
 from vfplan.models.recipe import LearningConfig
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
+from vfplan.models.videoflow.distributions import LatentNoise
+from vfplan.models.videoflow.prior import LOG_STD_RANGE
 from vfplan.pixels import LOG_LEVELS, dequantise
 from vfplan.training.learner import Learner
 
@@ -96,7 +96,7 @@ def test_noise_of_a_frame_gives_back_the_frame(model):
 
 
 def _encode_images(model, images, past_actions):
-    from vfplan.models.latents import LevelMemory, VideoFlowState
+    from vfplan.models.videoflow.latents import LevelMemory, VideoFlowState
 
     memories = []
     for latent, coarse, _ in model.split(images.flatten(0, 1)):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vfplan.models.dequantisation import START_STD, LearnedDequantiser, UniformDequantiser
+from vfplan.models.videoflow.dequantisation import START_STD, LearnedDequantiser, UniformDequantiser
 from vfplan.pixels import quantise
 
 

@@ -5,8 +5,15 @@ import math
 import pytest
 import torch
 
-from vfplan.models.distributions import CopyOrChange, Gaussian, LatentNoise, Mixture, choose, marginal_and_posterior
-from vfplan.models.prior import neighbours
+from vfplan.models.videoflow.distributions import (
+    CopyOrChange,
+    Gaussian,
+    LatentNoise,
+    Mixture,
+    choose,
+    marginal_and_posterior,
+)
+from vfplan.models.videoflow.prior import neighbours
 from vfplan.statistics import chi_square_p_value
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vfplan.flows import GlowLevel, initialise_actnorms
-from vfplan.models.dilated_net import fitting_dilations
-from vfplan.models.gated_prior import DilatedPrior, soft_clamp
+from vfplan.models.videoflow.dilated_net import fitting_dilations
+from vfplan.models.videoflow.gated_prior import DilatedPrior, soft_clamp
 
 ROWS, PAST, LATENT, UPPER, ACTION, SIZE = 2, 3, 4, 6, 3, (8, 8)
 

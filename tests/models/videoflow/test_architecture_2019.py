@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from vfplan.flows import ActNorm
-from vfplan.models.architecture_2019 import VideoFlow2019Config, assemble
 from vfplan.models.base import Clip, Context
 from vfplan.models.recipe import LearningConfig
+from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config, assemble
 from vfplan.pixels import LOG_LEVELS
 from vfplan.train import main as train
 from vfplan.training.learner import Learner

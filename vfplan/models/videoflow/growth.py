@@ -12,10 +12,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from vfplan.models.architecture import PriorConfig, VideoFlowConfig, assemble
-from vfplan.models.prior import LevelPrior
 from vfplan.models.trainable import Architecture
-from vfplan.models.videoflow import VideoFlow
+from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
+from vfplan.models.videoflow.model import VideoFlow
+from vfplan.models.videoflow.prior import LevelPrior
 
 STEM = "net.stem.weight"
 

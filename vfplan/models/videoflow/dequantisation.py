@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
 from vfplan.flows.initialisation import start_at_zero
-from vfplan.models.distributions import LOG_SQRT_2PI
+from vfplan.models.videoflow.distributions import LOG_SQRT_2PI
 from vfplan.pixels import dequantise
 
 START_STD = 1 / 32

@@ -5,14 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vfplan.models.base import WorldModel
-from vfplan.models.latents import LevelMemory, VideoFlowState
-from vfplan.models.videoflow import VideoFlow
-
-
-def latent_space(model: WorldModel) -> FlowLatents | None:
-    """The latents of `model`; None if it has none."""
-    return FlowLatents(model) if isinstance(model, VideoFlow) else None
+from vfplan.models.videoflow.latents import LevelMemory, VideoFlowState
+from vfplan.models.videoflow.model import VideoFlow
 
 
 class FlowLatents:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from vfplan.models.distributions import LatentDistribution, LatentNoise
+from vfplan.models.videoflow.distributions import LatentDistribution, LatentNoise
 
 
 class LatentPrior(nn.Module, ABC):

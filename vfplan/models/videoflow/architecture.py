@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vfplan.flows import HaarLevel, Level, TopLevel
-from vfplan.models.dequantisation import LearnedDequantiser, UniformDequantiser
-from vfplan.models.prior import Elements, LevelPrior
 from vfplan.models.trainable import Architecture
-from vfplan.models.videoflow import VideoFlow
+from vfplan.models.videoflow.dequantisation import LearnedDequantiser, UniformDequantiser
+from vfplan.models.videoflow.model import VideoFlow
+from vfplan.models.videoflow.prior import Elements, LevelPrior
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from vfplan.flows import GlowLevel
 from vfplan.flows.gated_net import Activation
 from vfplan.flows.glow import CouplingKind
-from vfplan.models.dequantisation import UniformDequantiser
-from vfplan.models.gated_prior import DilatedPrior
 from vfplan.models.trainable import Architecture
-from vfplan.models.videoflow import VideoFlow
+from vfplan.models.videoflow.dequantisation import UniformDequantiser
+from vfplan.models.videoflow.gated_prior import DilatedPrior
+from vfplan.models.videoflow.model import VideoFlow
 
 
 @dataclass(frozen=True)

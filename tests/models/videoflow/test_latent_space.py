@@ -5,7 +5,7 @@ import torch
 
 from tests.models.test_world_model_contract import SIZE, oracle, videoflow, videoflow_2019
 from vfplan.models.base import Context
-from vfplan.models.latent_space import latent_space
+from vfplan.models.registry import latent_space
 from vfplan.pixels import area_average, dequantise, unit_from_frames
 
 ROWS = 2

@@ -1,0 +1,1 @@
+"""VideoFlow: its levels and priors, how they are put together, learned and grown."""
