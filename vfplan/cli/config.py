@@ -5,7 +5,8 @@ The only file beside the commands that knows Hydra. A command `NAME` is `vfplan/
     main = command(body, Schema, name="NAME", help=HELP, sections={"planner": planner_registry})
 
 and `configs/NAME.yaml`, which lists every field of `Schema` with its default; a group is a folder
-`configs/GROUP/` whose files hold a `name` and the fields of the dataclass that the registry has under that name.
+`configs/GROUP/` whose files hold a `name` and the fields of the dataclass that the registry has under that name. What
+several commands have in common stands in a file that their defaults lists name as `shared/FILE@_global_`.
 """
 
 import contextlib
@@ -99,10 +100,17 @@ class Command(Generic[C]):
 
     def groups(self) -> dict[str, list[str]]:
         """The options of every group that the command's defaults list names."""
-        root = OmegaConf.load(self._root / f"{self.name}.yaml")
-        entries = root.get("defaults", []) if isinstance(root, DictConfig) else []
-        names = [str(next(iter(entry))) for entry in entries if isinstance(entry, DictConfig)]
+        names = [str(next(iter(entry))) for entry in self._defaults() if isinstance(entry, DictConfig)]
         return {name: sorted(path.stem for path in (self._root / name).glob("*.yaml")) for name in names}
+
+    def _defaults(self) -> list[Any]:
+        root = OmegaConf.load(self._root / f"{self.name}.yaml")
+        return list(root.get("defaults", [])) if isinstance(root, DictConfig) else []
+
+    def _shared(self) -> list[Path]:
+        """The files that the command has in common with others."""
+        names = [entry.partition("@") for entry in self._defaults() if isinstance(entry, str)]
+        return [self._root / f"{name}.yaml" for name, _, package in names if package == "_global_"]
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         try:
@@ -156,7 +164,9 @@ class Command(Generic[C]):
             lines += ["groups (group=option):"]
             lines += [f"  {group:<10} {', '.join(options)}" for group, options in groups.items()] + [""]
         lines += ["keys and their values here:"]
-        comments = yaml_comments(self._root / f"{self.name}.yaml")
+        comments: dict[str, str] = {}
+        for file in (*self._shared(), self._root / f"{self.name}.yaml"):
+            comments.update(yaml_comments(file))
         for group in groups:
             section = composed.get(group)
             chosen = section.get("name") if isinstance(section, DictConfig) else None
