@@ -44,7 +44,7 @@ def test_training_leaves_metrics_a_picture_a_state_and_a_checkpoint(run):
     rows = metrics(run)
     assert [row["step"] for row in rows if "bits_per_dim" in row] == [1, 2, 3, 4]
     assert [row["step"] for row in rows if "validation/bits_per_dim" in row] == [2, 4]
-    assert (run / "validation.png").stat().st_size > 1000 and (run / "state.pt").is_file()
+    assert (run / "validation.png").stat().st_size > 1000 and (run / "checkpoint" / "state.pt").is_file()
     checkpoint = load_checkpoint(run / "checkpoint")
     assert checkpoint.environment["name"] == "push"
     assert checkpoint.training["steps"] == 4 and checkpoint.training["data"]["episodes"] == 8

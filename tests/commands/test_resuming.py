@@ -1,12 +1,10 @@
 """A resumed training is the same run, from a whole state, and nobody else's at the time."""
 
-import io
 import json
 import shutil
 import socket
 import subprocess
 import sys
-import zipfile
 
 import pytest
 
@@ -35,11 +33,11 @@ def again(store, begun):
 
 @pytest.mark.parametrize("setting", ["actions=none", "precision=bfloat16", "validation_episodes=2", "seed=1"])
 def test_a_setting_that_decides_weights_is_refused(again, begun, setting, capsys):
-    before = (begun / "state.pt").read_bytes()
+    before = (begun / "checkpoint" / "state.pt").read_bytes()
     message = refused(capsys, train, [*again, setting])
     part = "model" if setting == "actions=none" else setting.partition("=")[0]
     assert f"holds a run with {part}=" in message and "give another run_dir" in message
-    assert (begun / "state.pt").read_bytes() == before
+    assert (begun / "checkpoint" / "state.pt").read_bytes() == before
 
 
 @pytest.mark.parametrize("data", ["{second}", "[{store},{second}]"])
@@ -87,18 +85,32 @@ def _cut(data):
 
 
 def _flipped(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        largest = max(archive.infolist(), key=lambda member: member.file_size)
-    place = largest.header_offset + largest.file_size  # within its weights: the header is shorter than they are
-    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+    return data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]
 
 
+@pytest.mark.parametrize("file", ["state.pt", "model.safetensors", "config.json", "manifest.json"])
 @pytest.mark.parametrize("damage", [lambda data: b"", _cut, _flipped], ids=["empty", "cut", "flipped"])
-def test_a_damaged_state_is_one_line(again, begun, damage, capsys):
-    damaged = damage((begun / "state.pt").read_bytes())
-    (begun / "state.pt").write_bytes(damaged)
-    assert f"cannot load training state {begun / 'state.pt'}" in refused(capsys, train, again)
-    assert (begun / "state.pt").read_bytes() == damaged
+def test_a_damaged_checkpoint_is_skipped(again, begun, run, file, damage, capsys):
+    path = begun / "checkpoints" / "step-4" / file
+    path.write_bytes(damage(path.read_bytes()))
+    train(again)
+    said = capsys.readouterr()
+    assert f"warning: damaged checkpoint {path.parent}: " in said.err and "; going on from step-2" in said.err
+    assert "at step 2" in said.out
+    assert load_checkpoint(begun / "checkpoint").sha256 == load_checkpoint(run / "checkpoint").sha256
+
+
+def test_a_run_with_none_but_damaged_ones_is_refused(again, begun, capsys):
+    for path in begun.glob("checkpoints/*/state.pt"):
+        path.unlink()
+    message = refused(capsys, train, again)
+    assert "step-4: state.pt is missing, and there is no older whole one; give another run_dir" in message
+
+
+def test_a_run_of_an_older_version_is_one_line(again, begun, capsys):
+    shutil.move(begun / "checkpoints" / "step-4" / "state.pt", begun / "state.pt")
+    shutil.rmtree(begun / "checkpoints")
+    assert "older version; give another run_dir, and init=" in refused(capsys, train, again)
 
 
 def test_a_folder_in_use_names_its_holder(again, begun, capsys):

@@ -47,7 +47,20 @@ def save_checkpoint(
     training: dict[str, Any],
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Publish `folder` with `model.safetensors` and `config.json` by one rename; a folder of that name is replaced.
+    """Publish `folder` with a checkpoint by one rename; a folder of that name is replaced. See `write_checkpoint`."""
+    with published_folder(folder, replace=True) as temporary:
+        write_checkpoint(temporary, model, environment=environment, training=training, dtype=dtype)
+
+
+def write_checkpoint(
+    folder: Path,
+    model: TrainableModel,
+    *,
+    environment: dict[str, Any],
+    training: dict[str, Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write `model.safetensors` and `config.json` into a folder that nobody reads yet.
 
     Weights are rounded to `dtype`; with bfloat16 the file has half the size. Models always compute from float32 copies.
     """
@@ -55,17 +68,16 @@ def save_checkpoint(
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in model.state_dict().items()
     }
-    with published_folder(folder, replace=True) as temporary:
-        # By hand, for `save_file` lets nobody but the owner read it, whatever the umask.
-        (temporary / WEIGHTS).write_bytes(safetensors.torch.save(weights))
-        description = {
-            "format": FORMAT,
-            "sha256": file_sha256(temporary / WEIGHTS),
-            "model": dataclasses.asdict(model.config),
-            "environment": environment,
-            "training": training,
-        }
-        write_json(temporary / DESCRIPTION, description)
+    # By hand, for `save_file` lets nobody but the owner read it, whatever the umask.
+    (folder / WEIGHTS).write_bytes(safetensors.torch.save(weights))
+    description = {
+        "format": FORMAT,
+        "sha256": file_sha256(folder / WEIGHTS),
+        "model": dataclasses.asdict(model.config),
+        "environment": environment,
+        "training": training,
+    }
+    write_json(folder / DESCRIPTION, description)
 
 
 def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpoint:

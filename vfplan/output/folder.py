@@ -78,7 +78,7 @@ def published_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 def remove_temporary(folder: Path) -> None:
     """Remove what killed writers left in `folder`. Only safe while nobody else writes there."""
     for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        if leftover.is_dir():
+        if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover)
         else:
             leftover.unlink()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,10 +14,11 @@ from tqdm import tqdm
 from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
-from vfplan.models.checkpoint import save_checkpoint
+from vfplan.models.checkpoint import write_checkpoint
 from vfplan.output.folder import RunDir, provenance
 from vfplan.training.learner import Learner
 from vfplan.training.resuming import STATE
+from vfplan.training.snapshots import FOLDER, Snapshots
 from vfplan.training.validator import Validator
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Recorder:
         self.learner = learner
         self.validator = validator
         self.data = data
+        self.snapshots = Snapshots(run.path, config.keep)
+        self.validated: tuple[int, float | None] = (-1, None)
         self.curves = _tensorboard(run) if config.tensorboard else None
         self.started, self.first = time.monotonic(), learner.steps_done
         # Of the code that runs, also if the checkout moves on meanwhile.
@@ -48,6 +51,7 @@ class Recorder:
             bar.set_postfix_str(f"{metrics['bits_per_dim']:.3f} bits/dim")
         if step % config.validate_every == 0 or last:
             report = self.validator.report(self.learner.averaged)
+            self.validated = (step, report.get("bits_per_dim"))
             self._log({f"validation/{key}": value for key, value in report.items()})
             self.run.write_bytes("validation.png", self.validator.picture(self.learner.averaged))
             bar.write(f"step {step}: " + ", ".join(f"{key} {value:.4f}" for key, value in report.items()))
@@ -55,9 +59,14 @@ class Recorder:
             self.save()
 
     def save(self) -> None:
-        """Write the resumable state and the checkpoint."""
-        torch.save(self.learner.state_dict(), buffer := io.BytesIO())
-        self.run.write_bytes(STATE, buffer.getvalue())
+        """Publish state and weights of this step together."""
+        self.run.file(FOLDER).mkdir(exist_ok=True)
+        step, score = self.validated
+        self.snapshots.publish(self.learner.steps_done, self._write, score if step == self.learner.steps_done else None)
+
+    def _write(self, folder: Path) -> None:
+        with (folder / STATE).open("wb") as file:
+            torch.save(self.learner.state_dict(), file)
         training = {
             "steps": self.learner.steps_done,
             "seconds": round(self.learner.seconds),
@@ -70,8 +79,8 @@ class Recorder:
             "learning": asdict(self.config.learning),
             **self.provenance,
         }
-        save_checkpoint(
-            self.run.file("checkpoint"),
+        write_checkpoint(
+            folder,
             self.learner.averaged,
             environment=self.data.first.meta.description,
             training=training,

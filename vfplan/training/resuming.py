@@ -6,8 +6,7 @@ import json
 import os
 import socket
 import sys
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -20,6 +19,7 @@ from filelock import FileLock, Timeout
 from vfplan.data.mixture import Mixture
 from vfplan.errors import UserError
 from vfplan.output.folder import package_versions, write_json
+from vfplan.training.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from vfplan.training.settings import TrainConfig
@@ -62,20 +62,25 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def earlier_state(config: TrainConfig, data: Mixture, device: torch.device) -> dict[str, Any] | None:
+def earlier_state(
+    config: TrainConfig, data: Mixture, device: torch.device, warn: Callable[[str], None]
+) -> dict[str, Any] | None:
     """Return the state of an earlier run of this configuration in the run folder, None where there is none.
+
+    It is the newest whole one; `warn` hears of damaged ones.
 
     Raises:
         UserError: if the run there differs in what decides about weights, or its files are damaged.
     """
     folder = Path(config.run_dir)
-    if not (folder / STATE).is_file():
+    snapshot = Snapshots(folder).newest(warn)
+    if snapshot is None:
         return None
     earlier = _mapping(folder / "config.json")
     _require_same_settings(folder, earlier, config)
     if not config.allow_mismatch:
-        _require_same_data(folder, earlier, config, data)
-    return _whole_state(folder / STATE, device)
+        _require_same_data(folder, _trained_on(snapshot), earlier, config, data)
+    return _state(snapshot / STATE, device)
 
 
 def other_digits(config: TrainConfig) -> str:
@@ -100,41 +105,35 @@ def _require_same_settings(folder: Path, earlier: Mapping[str, Any], config: Tra
             raise UserError(f"{folder} holds a run with {part}={earlier[part]}, not {now[part]}; {remedy}")
 
 
-def _require_same_data(folder: Path, earlier: Mapping[str, Any], config: TrainConfig, data: Mixture) -> None:
-    """Compare what the stores hold, not where they lie; only a run without a checkpoint is known by its paths."""
-    before, now = _trained_on(folder), [store.digest for store in data.stores]
-    if before is None:
-        paths = json.loads(json.dumps(config.data))
-        if earlier.get("data") != paths:
-            raise UserError(f"{folder} holds a run with data={earlier.get('data')}, not {paths}; {REMEDY}")
-    elif before != now:
+def _require_same_data(
+    folder: Path, before: list[str], earlier: Mapping[str, Any], config: TrainConfig, data: Mixture
+) -> None:
+    """Compare what the stores hold, not where they lie."""
+    now = [store.digest for store in data.stores]
+    if before != now:
         raise UserError(
             f"{folder} was trained on data {_short(before)} ({earlier.get('data')}), this is {_short(now)} "
             f"({', '.join(config.stores)}); {REMEDY}"
         )
 
 
-def _trained_on(folder: Path) -> list[str] | None:
-    """The digests of the stores that the checkpoint in `folder` names; None without one."""
+def _trained_on(snapshot: Path) -> list[str]:
+    """The digests of the stores that a checkpoint names."""
     try:
-        training = json.loads((folder / "checkpoint" / "config.json").read_text())["training"]
+        training = _mapping(snapshot / "config.json")["training"]
         return [str(store["digest"]) for store in training["stores"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except (KeyError, TypeError) as error:
+        raise UserError(f"damaged {snapshot / 'config.json'}: it names no data; give another run_dir") from error
 
 
-def _whole_state(path: Path, device: torch.device) -> dict[str, Any]:
-    """Load a state whose every part has its checksum; a flipped bit must not train on."""
+def _state(path: Path, device: torch.device) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise zipfile.BadZipFile(f"bad checksum of {damaged}")
         return dict(torch.load(path, map_location=device, weights_only=True))
     except Exception as error:  # what torch raises for broken files is no closed set
         # With the cause, for a device without memory for the state ends here too.
         raise UserError(
             f"cannot load training state {path} ({type(error).__name__}: {error}); give another run_dir, or go on from "
-            f"the weights with init={path.parent / 'checkpoint'}"
+            f"the weights with init={path.parent}"
         ) from error
 
 

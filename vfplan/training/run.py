@@ -30,6 +30,7 @@ from vfplan.training.distributed import Processes, local_device, processes
 from vfplan.training.learner import Learner
 from vfplan.training.recorder import Recorder, require_tensorboard
 from vfplan.training.resuming import earlier_state, locked, other_digits
+from vfplan.training.snapshots import Snapshots
 from vfplan.training.validator import Validator
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def run(config: TrainConfig) -> None:
             _loop(learner, sampler, config, None)
             return
         with locked(Path(config.run_dir)):
+            Snapshots(Path(config.run_dir)).tidy()
             _resume(learner, config, data)
             recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
             count = sum(parameter.numel() for parameter in learner.model.parameters())
@@ -143,14 +145,19 @@ def _initialise(model: TrainableModel, data: Mixture, config: TrainConfig) -> No
 
 def _resume(learner: Learner, config: TrainConfig, data: Mixture) -> None:
     """Go on from the state in the run folder, if there is one; one process speaks for all."""
-    state = earlier_state(config, data, learner.device)
+    first = learner.processes.is_first
+    state = earlier_state(config, data, learner.device, _warn if first else lambda line: None)
     if state is None:
         return
     learner.load_state_dict(state)
-    if learner.processes.is_first:
+    if first:
         if warning := other_digits(config):
-            print(f"warning: {warning}", file=sys.stderr)
+            _warn(warning)
         print(f"resuming {config.run_dir} at step {learner.steps_done}", flush=True)
+
+
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
