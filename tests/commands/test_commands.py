@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from vfplan.models.checkpoint import load_checkpoint
 from vfplan.plan import main as plan
 from vfplan.studies.offline.battery import _held_out
 from vfplan.train import main as train
+from vfplan.training.learner import Learner
 
 QUICK = [
     "num_tasks=2",
@@ -50,30 +52,23 @@ def test_training_leaves_metrics_a_picture_a_state_and_a_checkpoint(run):
     assert checkpoint.training["steps"] == 4 and checkpoint.training["data"]["episodes"] == 8
 
 
-def test_the_same_command_goes_on_where_training_stopped(store, run, tmp_path, monkeypatch):
-    import vfplan.training.run
+@pytest.mark.parametrize(("received", "code"), [("SIGTERM", 143), ("SIGUSR1", 143), ("SIGINT", 130)])
+def test_the_same_command_goes_on_where_training_stopped(store, run, tmp_path, monkeypatch, received, code):
+    true = Learner.step
 
-    stops = iter([False, False, True])
-    with monkeypatch.context() as patch:
-        patch.setattr(vfplan.training.run, "_stop_on_signal", lambda: _Stop(stops))
-        with pytest.raises(SystemExit) as caught:
-            train([f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY])
-    assert caught.value.code == 143
+    def step(self, clip):
+        if self.steps_done == 1:
+            signal.raise_signal(getattr(signal, received))
+        return true(self, clip)
+
+    monkeypatch.setattr(Learner, "step", step)
+    with pytest.raises(SystemExit) as caught:
+        train([f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY])
+    assert caught.value.code == code
     train([f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY])
     assert [row["step"] for row in metrics(tmp_path / "run") if "bits_per_dim" in row] == [1, 2, 3, 4]
     resumed, whole = load_checkpoint(tmp_path / "run" / "checkpoint"), load_checkpoint(run / "checkpoint")
     assert resumed.sha256 == whole.sha256
-
-
-class _Stop:
-    def __init__(self, answers):
-        self.answers = answers
-
-    def __enter__(self):
-        return lambda: next(self.answers)
-
-    def __exit__(self, *exception):
-        return False
 
 
 def test_a_model_that_is_told_of_the_hand_is_tested_and_plans(store, run, tmp_path):

@@ -98,3 +98,12 @@ def test_a_command_interrupted_while_it_loads_modules_stops_in_one_line(tmp_path
         main([f"out={tmp_path / 'store'}", f"run_dir={tmp_path / 'record'}"])
     assert caught.value.code == 130 and err.getvalue() == "stopped\n"
     assert loaded == ["envs"] and not ran
+
+
+def test_sigusr1_ends_a_command_as_sigterm_does():
+    script = (
+        "import os, signal\nfrom vfplan.execution.interrupts import *\nwith sigusr1_terminates(), ctrl_c_held_back():\n"
+    )
+    script += "    os.kill(os.getpid(), signal.SIGUSR1)\n    print('the end of the block')\nprint('never')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "the end of the block\n", "")

@@ -34,7 +34,7 @@ import configs
 from vfplan.cli.one_line import flatten, full_errors, one_line_errors
 from vfplan.cli.yaml_comments import yaml_comments
 from vfplan.errors import UserError
-from vfplan.execution.interrupts import ctrl_c_held_back
+from vfplan.execution.interrupts import ctrl_c_held_back, sigusr1_terminates
 from vfplan.schema import Registry, from_mapping, unknown_message
 
 C = TypeVar("C")
@@ -86,7 +86,7 @@ class Command(Generic[C]):
         """Run on `arguments` (default: those of the process). Exits with code 2 on a mistake of the user's."""
         arguments = list(sys.argv[1:] if arguments is None else arguments)
         overrides = [text for text in arguments if ("=" in text and not text.startswith("-")) or text[:1] == "~"]
-        with one_line_errors():
+        with sigusr1_terminates(), one_line_errors():
             self._check(overrides)
             if {"-h", "--help"} & set(arguments):
                 print(self._help_text(overrides), flush=True)

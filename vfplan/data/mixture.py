@@ -74,13 +74,24 @@ class MixedSampler:
         """The `size` clips of `step`."""
         if len(self._samplers) == 1:
             return self._samplers[0].batch(step, size)
-        rng = np.random.default_rng((self._seed, step))
-        sources = rng.choice(len(self._samplers), size=size, p=self._shares)
+        rng, sources = self._sources(step, size)
         # One generator for all: with one each, stores of equal size would show the same episodes side by side.
         drawn = [sampler.draw(rng, int((sources == i).sum())) for i, sampler in enumerate(self._samplers)]
         # In the order of `sources`, for the first rows of a batch train more of the model than the others.
         order = np.argsort(np.argsort(sources, kind="stable"), kind="stable")
         return Windows(*(np.concatenate(parts)[order] for parts in zip(*drawn, strict=True)))
+
+    def episodes(self, step: int, size: int) -> list[list[int]]:
+        """The episodes that the clips of `step` come from, per sampler."""
+        if len(self._samplers) == 1:
+            return [self._samplers[0].choose(np.random.default_rng((self._seed, step)), size)[0]]
+        rng, sources = self._sources(step, size)
+        return [sampler.choose(rng, int((sources == i).sum()))[0] for i, sampler in enumerate(self._samplers)]
+
+    def _sources(self, step: int, size: int) -> tuple[np.random.Generator, np.ndarray]:
+        """Which sampler each clip comes from, and what they draw on with."""
+        rng = np.random.default_rng((self._seed, step))
+        return rng, rng.choice(len(self._samplers), size=size, p=self._shares)
 
 
 def _kept(store: EpisodeStore, held_out: int) -> int:

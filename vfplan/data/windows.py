@@ -46,20 +46,25 @@ class WindowSampler:
 
     def draw(self, rng: np.random.Generator, size: int) -> Windows:
         """The next `size` clips (0 for none) that `rng` chooses."""
-        picks = rng.integers(len(self._episodes), size=size).tolist()
-        starts = rng.integers(-self._lead_in, self._store.meta.length + 2 - self.length, size=size).tolist()
+        episodes, starts = self.choose(rng, size)
         arrays, row = self._store.locate(self._episodes[0])
         frames = np.empty((size, self.length, *arrays["frames"].shape[2:]), np.uint8)
         actions = np.empty((size, self.length - 1, arrays["actions"].shape[2]), np.float32)
         hand = np.empty((size, self.length, arrays["hand"].shape[2]), np.float32)
-        for i, (pick, start) in enumerate(zip(picks, starts, strict=True)):
-            arrays, row = self._store.locate(self._episodes[pick])
+        for i, (episode, start) in enumerate(zip(episodes, starts, strict=True)):
+            arrays, row = self._store.locate(episode)
             before, first = max(0, -start), max(0, start)
             frames[i, before:] = arrays["frames"][row, first : start + self.length]
             actions[i, before:] = arrays["actions"][row, first : start + self.length - 1]
             hand[i, before:] = arrays["hand"][row, first : start + self.length]
             frames[i, :before], actions[i, :before], hand[i, :before] = frames[i, before], 0, hand[i, before]
         return Windows(_channels_first(frames), actions, hand)
+
+    def choose(self, rng: np.random.Generator, size: int) -> tuple[list[int], list[int]]:
+        """The episodes of the next `size` clips, and the frames that they start at."""
+        picks = rng.integers(len(self._episodes), size=size).tolist()
+        starts = rng.integers(-self._lead_in, self._store.meta.length + 2 - self.length, size=size).tolist()
+        return [self._episodes[pick] for pick in picks], starts
 
 
 def _channels_first(frames: np.ndarray) -> np.ndarray:

@@ -78,7 +78,8 @@ class Learner:
         Returns what the objective reports of the step, and the learning rate.
 
         Raises:
-            FloatingPointError: if a loss or gradient is not finite; nothing is updated.
+            FloatingPointError: if a loss or gradient is not finite; nothing is updated, but the step counts, so that
+                the next one sees other data.
         """
         started = time.monotonic()
         rate = self._learning_rate()
@@ -89,11 +90,13 @@ class Learner:
         nats = torch.stack([self._accumulate(part, clip) for part in parts]).sum(0) / self.config.micro_batches
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         self.processes.add([nats, *gradients])
-        self._clip()
-        self.optimiser.step()
-        self.average.update_parameters(self.model)
-        self.steps_done += 1
-        self.seconds += time.monotonic() - started
+        try:
+            self._require_finite(nats)
+            self.optimiser.step()
+            self.average.update_parameters(self.model)
+        finally:
+            self.steps_done += 1
+            self.seconds += time.monotonic() - started
         return {**self.objective.report(nats.tolist()), "learning_rate": rate}
 
     def state_dict(self) -> dict[str, Any]:
@@ -133,7 +136,10 @@ class Learner:
             nats += exact
         return torch.stack(nats)
 
-    def _clip(self) -> None:
+    def _require_finite(self, nats: Tensor) -> None:
+        """Clip the gradients, if they and the nats are numbers."""
+        if not bool(nats.isfinite().all()):
+            raise FloatingPointError(f"the loss is not finite at step {self.steps_done}")
         for name, parameters in self.objective.clipped():
             norm = nn.utils.clip_grad_norm_(parameters, self.config.clip)
             if not math.isfinite(norm.item()):

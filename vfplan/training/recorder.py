@@ -41,11 +41,14 @@ class Recorder:
         # Of the code that runs, also if the checkout moves on meanwhile.
         self.provenance = provenance()
 
-    def after_step(self, metrics: dict[str, float], bar: tqdm) -> None:
+    def after_step(self, metrics: dict[str, Any], bar: tqdm) -> None:
         """Log, validate and save as often as the configuration asks for, and at the last step."""
         config, step = self.config, self.learner.steps_done
         last = step == config.learning.steps
-        if step % config.log_every == 0:
+        if "skipped" in metrics:
+            self.run.append_metrics({"step": step, **metrics})
+            bar.write(f"step {step} skipped: {metrics['skipped']} (episodes in metrics.jsonl)")
+        elif step % config.log_every == 0:
             speed = (step - self.first) / (time.monotonic() - self.started)
             self._log({**metrics, "steps_per_second": speed})
             bar.set_postfix_str(f"{metrics['bits_per_dim']:.3f} bits/dim")

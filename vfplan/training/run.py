@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from tqdm import tqdm
@@ -19,6 +16,7 @@ from vfplan.data.mixture import MixedSampler, Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
+from vfplan.execution.interrupts import TERMINATED, stop_asked
 from vfplan.metrics.clips import clip_of
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.hand import Hand
@@ -30,15 +28,24 @@ from vfplan.training.distributed import Processes, local_device, processes
 from vfplan.training.learner import Learner
 from vfplan.training.recorder import Recorder, require_tensorboard
 from vfplan.training.resuming import earlier_state, locked, other_digits
+from vfplan.training.skipping import Skipping
 from vfplan.training.snapshots import Snapshots
 from vfplan.training.validator import Validator
 
 if TYPE_CHECKING:
     from vfplan.training.settings import TrainConfig
 
+Stop: TypeAlias = Callable[[], int]
+"""The exit code that a signal asked for; 0 without one."""
+
 
 def run(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
+    with stop_asked() as stop:
+        _run(config, stop)
+
+
+def _run(config: TrainConfig, stop: Stop) -> None:
     device = local_device(resolve_device(config.device))
     set_threads(config.threads)
     if config.tensorboard:
@@ -51,7 +58,7 @@ def run(config: TrainConfig) -> None:
         validator = Validator(data.first, data.validation, learner.model.past_frames, learner.device)
         if not group.is_first:
             _resume(learner, config, data)
-            _loop(learner, sampler, config, None)
+            _loop(learner, sampler, config, None, stop)
             return
         with locked(Path(config.run_dir)):
             Snapshots(Path(config.run_dir)).tidy()
@@ -60,7 +67,7 @@ def run(config: TrainConfig) -> None:
             count = sum(parameter.numel() for parameter in learner.model.parameters())
             episodes = sum(map(len, data.stores))
             print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
-            _loop(learner, sampler, config, recorder)
+            _loop(learner, sampler, config, recorder, stop)
     recorder.farewell()
 
 
@@ -96,21 +103,21 @@ def _model(config: TrainConfig, data: Mixture, device: torch.device) -> Trainabl
     return model.train()
 
 
-def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder: Recorder | None) -> None:
+def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder: Recorder | None, stop: Stop) -> None:
     """Train to the end, or until a signal; only the first of several processes has a recorder."""
     learner.set_compute_dtype(_compute_dtype(config, learner.device))
     rows, total = max(config.learning.batch), config.learning.steps
+    skipping = Skipping(learner, lambda step: sampler.episodes(step, rows), Path(config.run_dir), config.max_skipped)
     with (
-        _stop_on_signal() as stopped,
         ThreadPoolExecutor(1) as loader,
         tqdm(total=total, initial=learner.steps_done, unit="step", mininterval=2.0, disable=recorder is None) as bar,
     ):
         ahead = loader.submit(sampler.batch, learner.steps_done, rows)
         # Processes must agree on the last step, or one would wait for the others' gradients for ever.
-        while learner.steps_done < total and not learner.processes.any(stopped(), learner.device):
+        while learner.steps_done < total and not learner.processes.any(bool(stop()), learner.device):
             clip = clip_of(ahead.result(), learner.device)
             ahead = loader.submit(sampler.batch, learner.steps_done + 1, rows)
-            metrics = learner.step(clip)
+            metrics = skipping.step(clip)
             bar.update()
             if recorder:
                 recorder.after_step(metrics, bar)
@@ -118,7 +125,7 @@ def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder
         if recorder:
             recorder.save()
             print(f"stopped at step {learner.steps_done}; the same command goes on", flush=True)
-        sys.exit(143)
+        sys.exit(stop() or TERMINATED)
 
 
 def _fit_to(store: EpisodeStore, config: TrainConfig) -> Architecture:
@@ -158,21 +165,3 @@ def _resume(learner: Learner, config: TrainConfig, data: Mixture) -> None:
 
 def _warn(line: str) -> None:
     print(f"warning: {line}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """Turn SIGTERM and the first SIGINT into a flag, so that the step under way is finished and saved."""
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if received and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

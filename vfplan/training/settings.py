@@ -28,6 +28,7 @@ class TrainConfig:
     log_every: int = 100
     save_every: int = 1000
     keep: int = 2
+    max_skipped: int = 10
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     weights: Literal["float32", "bfloat16"] = "float32"
     tensorboard: bool = False
@@ -38,7 +39,9 @@ class TrainConfig:
     allow_mismatch: bool = False
 
     def __post_init__(self) -> None:
-        require_at_least(self, validation_episodes=1, validate_every=1, log_every=1, save_every=1, keep=1, threads=0)
+        require_at_least(
+            self, validation_episodes=1, validate_every=1, log_every=1, save_every=1, keep=1, max_skipped=1, threads=0
+        )
         count, shares = len(self.stores), self.shares
         if count < 1:
             raise ValueError("data must name at least one store")
