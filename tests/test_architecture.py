@@ -18,7 +18,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 # do not know each other.
 FLOORS = (
     {"errors"},
-    {"checks", "device", "pixels", "schema", "statistics"},
+    {"checks", "device", "pixels", "reading", "schema", "statistics"},
     {"execution", "output"},
     {"costs", "data", "flows"},
     {"models"},
@@ -61,7 +61,7 @@ RULES = [
         (f"vfplan.studies.benchmark.{part}", {"torch", "vfplan.models"}, set())
         for part in ("report", "tables", "plots")
     ),
-    *((f"vfplan.{room}", {"torch"}, set()) for room in ("errors", "checks", "schema", "execution", "cli")),
+    *((f"vfplan.{room}", {"torch"}, set()) for room in ("errors", "checks", "reading", "schema", "execution", "cli")),
     ("vfplan.output.folder", {"torch"}, set()),
 ]
 

@@ -11,7 +11,7 @@ LENGTH = 6
 def make_episode(index):
     """An episode whose every value tells its index and step."""
     steps = np.arange(LENGTH + 1)
-    frames = np.broadcast_to((10 * index + steps)[:, None, None, None], (LENGTH + 1, 8, 12, 3)).astype(np.uint8)
+    frames = np.broadcast_to((10 * index + steps)[:, None, None, None], (LENGTH + 1, 12, 12, 3)).astype(np.uint8)
     frames = frames + np.array([0, 100, 200], np.uint8)
     return Episode(
         frames=frames,
@@ -25,7 +25,7 @@ def make_episode(index):
 def make_meta(**changes):
     values = {
         "version": 1, "env": "push", "episodes": 8, "shard_episodes": 3, "length": LENGTH, "seed": 0, "policy": "mixed",
-        "description": {"image_size": (8, 12), "camera": {"fov": 45.0}, "mjcf": "<mujoco>\n</mujoco>"}, "versions": {},
+        "description": {"image_size": (12, 12), "camera": {"fov": 45.0}, "mjcf": "<mujoco>\n</mujoco>"}, "versions": {},
     }  # fmt: skip
     return StoreMeta(**{**values, **changes})
 

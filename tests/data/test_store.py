@@ -46,7 +46,7 @@ def test_an_episode_may_lack_actions_hand_and_objects(tmp_path):
     assert store.action_dim == 0
     assert {name: getattr(store.episode(1), name).shape for name in lacking} == lacking
     frames, actions, _ = WindowSampler(store, 3, seed=0).batch(0, 5)
-    assert (frames.shape, actions.shape) == ((5, 3, 3, 8, 12), (5, 2, 0))
+    assert (frames.shape, actions.shape) == ((5, 3, 3, 12, 12), (5, 2, 0))
 
 
 def test_episodes_are_read_only_views_of_the_files(folder):
@@ -115,7 +115,7 @@ def test_a_pickled_array_is_never_loaded(folder):
     refused(folder, "hand.npy is damaged")
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((3, 7, 8, 12, 3), np.float32), np.zeros((2, 7, 8, 12, 3), np.uint8)])
+@pytest.mark.parametrize("wrong", [np.zeros((3, 7, 12, 12, 3), np.float32), np.zeros((2, 7, 12, 12, 3), np.uint8)])
 def test_an_array_of_another_type_or_size_is_refused(folder, wrong):
     np.save(folder / "shard-00000" / "frames.npy", wrong)
     refused(folder, "frames.npy holds")
@@ -191,3 +191,36 @@ def test_an_episode_checks_its_arrays():
         dataclasses.replace(episode, frames=episode.frames / 2)
     with pytest.raises(ValueError, match="hand must have 7 steps for 6 actions, got 6"):
         dataclasses.replace(episode, hand=episode.hand[1:])
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 12, 10, 3), (3, 7, 12, 12, 4), (3, 7, 12, 12)])
+def test_frames_are_square_and_of_three_colours(folder, shape):
+    np.save(folder / "shard-00000" / "frames.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(UserError, match="expected square, of 3 colours"):
+        EpisodeStore.open(folder)
+
+
+def test_bytes_after_an_array_are_noticed(folder):
+    with (folder / "shard-00000" / "actions.npy").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(UserError, match="4 bytes too many"):
+        EpisodeStore.open(folder)
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'descr': 1" + b"e" * 40, b"{'descr': '<f4', 'shape': (9" + b"9" * 400 + b",)}", b"("]
+)
+def test_a_header_that_is_none_is_one_line(folder, header):
+    file = folder / "shard-00000" / "frames.npy"
+    file.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + file.read_bytes()[128:])
+    with pytest.raises(UserError, match=r"frames\.npy is damaged") as caught:
+        EpisodeStore.open(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("shard_episodes", 0), ("episodes", -3), ("length", 10**30), ("seed", -1)])
+def test_sizes_that_cannot_be_are_refused(folder, key, value):
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**meta, key: value}))
+    with pytest.raises(UserError, match=f"{key} must be between"):
+        EpisodeStore.open(folder)

@@ -14,7 +14,7 @@ def store(folder):
 
 def test_a_batch_is_contiguous_channels_first_and_in_step_with_its_actions(store):
     frames, actions, _ = WindowSampler(store, 3, seed=0).batch(0, 200)
-    assert frames.shape == (200, 3, 3, 8, 12)
+    assert frames.shape == (200, 3, 3, 12, 12)
     assert frames.dtype == np.uint8
     assert frames.flags.c_contiguous
     assert actions.shape == (200, 2, 4)

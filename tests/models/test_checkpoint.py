@@ -104,3 +104,17 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
 def test_an_environment_without_a_shipped_checkpoint_says_which_have_one():
     with pytest.raises(UserError, match="no checkpoint ships for env=kitchen"):
         shipped_checkpoint("kitchen")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    model = assemble(CONFIG)
+    model.priors[1].raw_log_std.data[0] = torch.nan
+    save_checkpoint(tmp_path / "saved", model, environment={}, training={})
+    with pytest.raises(UserError, match=r"no finite numbers \(priors.1.raw_log_std\)"):
+        load_checkpoint(tmp_path / "saved")
+
+
+def test_a_description_says_nothing_else(folder):
+    edit(folder, _target_="os.system")
+    with pytest.raises(UserError, match=r"expected the keys .* and no others"):
+        load_checkpoint(folder)

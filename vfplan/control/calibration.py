@@ -6,7 +6,6 @@ frames of one episode depend on each other, episodes do not.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from vfplan.control.surprise import SurpriseConfig
 from vfplan.errors import UserError
+from vfplan.reading import read_object
 from vfplan.schema import from_mapping
 
 
@@ -74,11 +74,9 @@ def read_calibration(path: Path, *, checkpoint_sha256: str | None, env: str, ste
     if not path.is_file():
         raise UserError(f"no calibration at {path}: expected the surprise.json that python -m vfplan.monitor writes")
     try:
-        values = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"corrupt calibration {path}: not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise UserError(f"corrupt calibration {path}: expected a mapping")
+        values = read_object(path)
+    except ValueError as error:
+        raise UserError(f"corrupt calibration {path}: {error}") from error
     calibration = from_mapping(Calibration, values, where=f"{path}: ")
     for name, found, wanted in (
         ("checkpoint", calibration.checkpoint_sha256[:12], str(checkpoint_sha256)[:12]),

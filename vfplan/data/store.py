@@ -9,7 +9,6 @@ DIR/shard-00000/object_xy.npy     (E, T+1, O, 2) float32, m; O = 0 where objects
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,13 @@ import numpy as np
 from vfplan.data.episode import ARRAYS, Episode
 from vfplan.errors import UserError
 from vfplan.output.folder import file_sha256
+from vfplan.reading import parse_object, read_bounded
 from vfplan.schema import from_mapping
 
 FORMAT_VERSION = 1
+
+SHAPES = {"frames": "square, of 3 colours", "actions": "(A,)", "hand": "(3,) or (0,)", "object_xy": "(O, 2)"}
+"""What each step of an episode has."""
 
 T = TypeVar("T")
 
@@ -179,17 +182,21 @@ def read_meta(path: Path) -> StoreMeta | None:
     file = path / "meta.json"
     if not file.is_file():
         return None
-    values = _parse(file.read_text(), file)
+    values = _parse(_read(file), file)
     if values.get("version") != FORMAT_VERSION:
         found = values.get("version", "no version")
         raise UserError(f"{file}: this vfplan reads episode stores of version {FORMAT_VERSION}, found {found}")
-    return _checked(StoreMeta, values, file)
+    meta = _checked(StoreMeta, values, file)
+    for name, least in {"episodes": 1, "shard_episodes": 1, "length": 1, "seed": 0}.items():
+        if not least <= getattr(meta, name) < 2**31:
+            raise UserError(f"{file}: {name} must be between {least} and 2**31; found {getattr(meta, name)}")
+    return meta
 
 
 def read_manifest(path: Path, meta: StoreMeta) -> list[ShardRecord]:
     """The finished shards in order. Raises UserError if a line cannot be understood or does not fit the meta."""
     file = path / "manifest.jsonl"
-    lines = file.read_text().splitlines() if file.is_file() else []
+    lines = _read(file).splitlines() if file.is_file() else []
     records = [_checked(ShardRecord, _parse(line, file), file) for line in lines]
     for record in records:
         first, count = record.shard * meta.shard_episodes, record.count
@@ -211,22 +218,42 @@ def _map_shard(path: Path, meta: StoreMeta, record: ShardRecord) -> dict[str, np
             array = np.load(file, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             raise UserError(f"{file} is missing; run the command that made the store again") from None
-        except (ValueError, EOFError, OSError) as error:
-            raise UserError(f"{file} is damaged: {str(error).splitlines()[0]}") from error
+        except Exception as error:  # numpy evaluates the header, and what that raises is no closed set
+            raise UserError(f"{file} is damaged: {' '.join(str(error).split())[:200]}") from error
         if array.dtype != dtype or array.shape[:2] != (record.count, steps):
             raise UserError(f"{file} holds {array.dtype} {array.shape}, not {dtype} ({record.count}, {steps}, ...)")
+        if not _well_shaped(name, array.shape[2:]):
+            raise UserError(f"{file} holds {name} of shape {array.shape[2:]}; expected {SHAPES[name]}")
+        if array.size and file.stat().st_size != array.offset + array.nbytes:
+            raise UserError(f"{file} is damaged: {file.stat().st_size - array.offset - array.nbytes} bytes too many")
         arrays[name] = array
     return arrays
 
 
-def _parse(text: str, file: Path) -> dict[str, Any]:
+def _well_shaped(name: str, shape: tuple[int, ...]) -> bool:
+    match name:
+        case "frames":
+            return len(shape) == 3 and shape[0] == shape[1] >= 1 and shape[2] == 3
+        case "object_xy":
+            return len(shape) == 2 and shape[1] == 2
+        case "hand":
+            return shape in ((3,), (0,))
+        case _:
+            return len(shape) == 1
+
+
+def _read(file: Path) -> bytes:
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
+        return read_bounded(file)
+    except ValueError as error:
         raise UserError(f"{file} is damaged: {error}") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{file} is damaged: expected a JSON object")
-    return values
+
+
+def _parse(data: bytes, file: Path) -> dict[str, Any]:
+    try:
+        return parse_object(data)
+    except ValueError as error:
+        raise UserError(f"{file} is damaged: {error}") from error
 
 
 def _checked(cls: type[T], values: dict[str, Any], file: Path) -> T:

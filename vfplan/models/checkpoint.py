@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from vfplan.errors import UserError
 from vfplan.models.registry import FAMILIES, build_model
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.output.folder import file_sha256, published_folder, write_json
+from vfplan.reading import read_object
 from vfplan.schema import from_mapping
 
 FORMAT = 2
@@ -132,12 +132,12 @@ def _description(folder: Path) -> dict[str, Any]:
     if not path.is_file() or not (folder / WEIGHTS).is_file():
         raise UserError(f"no checkpoint at {folder}: expected a folder with {WEIGHTS} and {DESCRIPTION}")
     try:
-        description = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"corrupt checkpoint {path}: not JSON ({error})") from error
+        description = read_object(path)
+    except ValueError as error:
+        raise UserError(f"corrupt checkpoint {path}: {error}") from error
     keys = {"format": int, "sha256": str, "model": dict, "environment": dict, "training": dict}
-    if not isinstance(description, dict) or any(not isinstance(description.get(k), t) for k, t in keys.items()):
-        raise UserError(f"corrupt checkpoint {path}: expected the keys {', '.join(keys)}")
+    if set(description) != set(keys) or any(not isinstance(description[key], kind) for key, kind in keys.items()):
+        raise UserError(f"corrupt checkpoint {path}: expected the keys {', '.join(keys)} and no others")
     if description["format"] != FORMAT:
         raise UserError(f"checkpoint {path} has format {description['format']}; this version reads format {FORMAT}")
     return description
@@ -148,3 +148,6 @@ def _load_weights(model: nn.Module, path: Path) -> None:
         model.load_state_dict(safetensors.torch.load_file(path))
     except (safetensors.SafetensorError, RuntimeError) as error:
         raise UserError(f"corrupt checkpoint {path}: the weights do not fit ({str(error).splitlines()[0]})") from error
+    for name, tensor in model.state_dict().items():
+        if not bool(tensor.isfinite().all()):
+            raise UserError(f"checkpoint {path} has weights that are no finite numbers ({name})")

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from vfplan.data.mixture import Mixture
 from vfplan.errors import UserError
 from vfplan.output.folder import package_versions, write_json
+from vfplan.reading import read_object
 from vfplan.training.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -140,20 +141,17 @@ def _state(path: Path, device: torch.device) -> dict[str, Any]:
 def _mapping(path: Path) -> dict[str, Any]:
     """The JSON object in a file of the run folder."""
     try:
-        value = json.loads(path.read_bytes())
+        return read_object(path)
     except OSError as error:
         raise UserError(f"{path.parent} holds a run without {path.name}; give another run_dir") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"damaged {path}: no JSON; give another run_dir") from error
-    if not isinstance(value, dict):
-        raise UserError(f"damaged {path}: expected a JSON object, found {type(value).__name__}; give another run_dir")
-    return value
+    except ValueError as error:
+        raise UserError(f"damaged {path}: {error}; give another run_dir") from error
 
 
 def _holder(folder: Path) -> str:
     """Who holds the lock of `folder`, as far as it says."""
     try:
-        holder = json.loads((folder / HOLDER).read_text())
+        holder = read_object(folder / HOLDER)
         return f"process {holder['process']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

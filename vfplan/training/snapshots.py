@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 from vfplan.errors import UserError
 from vfplan.output.folder import TEMPORARY_PREFIX, file_sha256, published_folder, remove_temporary, write_json
+from vfplan.reading import read_object
 
 FOLDER, LINK, MANIFEST = "checkpoints", "checkpoint", "manifest.json"
 
@@ -132,10 +132,10 @@ def _damage(path: Path) -> str:
 
 def _manifest(path: Path) -> dict[str, Any] | None:
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        manifest = read_object(path / MANIFEST)
+    except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict) else None
+    return manifest if isinstance(manifest.get("files"), dict) else None
 
 
 def _score(path: Path) -> float | None:

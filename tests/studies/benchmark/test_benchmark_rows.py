@@ -275,7 +275,9 @@ def test_wrong_input_is_refused_in_one_line_and_nothing_is_written(more, words, 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"{", "not JSON"), (b"[]", "no mapping"), (b"{}", "missing key")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"{", "not JSON"), (b"[]", "expected a JSON object"), (b"{}", "missing key")]
+)
 def test_a_damaged_episode_is_named(content, words, whole, tmp_path, capsys):
     shutil.copytree(whole, tmp_path / "run")
     (tmp_path / "run" / "episodes" / "zero" / "0001.json").write_bytes(content)

@@ -15,6 +15,7 @@ from envs.task_set import TaskSet
 from vfplan.control.loop import Trajectory
 from vfplan.errors import UserError
 from vfplan.output.folder import write_json
+from vfplan.reading import read_object
 from vfplan.schema import from_mapping
 
 ABOUT = "row.json"
@@ -114,12 +115,9 @@ class RowFolder:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is damaged (not JSON); remove it") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} is damaged (no mapping); remove it")
-    return value
+        return read_object(path)
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); remove it") from error
 
 
 def _changes(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
