@@ -85,7 +85,12 @@ def test_a_calibration_for_something_else_is_refused(change, message, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no calibration at"), ("{", "not JSON"), ("[]", "expected a mapping"), ('{"env": "push"}', "missing key")],
+    [
+        (None, "no calibration at"),
+        ("{", "not JSON"),
+        ("[]", "expected a JSON object"),
+        ('{"env": "push"}', "missing key"),
+    ],
 )
 def test_a_file_that_is_no_calibration_is_refused(content, message, tmp_path):
     if content is not None:

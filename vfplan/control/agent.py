@@ -101,6 +101,8 @@ class PlanningAgent:
         started = time.perf_counter()
         plan = controller.plan(context, goal)
         chosen = plan.actions[:, : min(config.replan_every, config.steps - len(history.actions))]
+        # Where every candidate was rejected there is no plan: what is held stays so, and nothing else moves.
+        chosen = torch.where(plan.cost.isfinite()[:, None, None], chosen, plan.belief.initial_mean)
         ahead = chosen.cpu().numpy().copy()
         self.seconds.append(time.perf_counter() - started)
         self.costs.append(plan.cost.float().cpu().numpy())

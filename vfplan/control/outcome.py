@@ -20,6 +20,9 @@ class TaskResult:
     task: int
     outcome: Outcome
     seconds_per_plan: float
+    plans: int
+    rejected: int
+    """Plans none of whose candidates had a finite cost; the task stood still instead."""
 
     def line(self) -> str:
         """What is printed of it."""
@@ -27,7 +30,8 @@ class TaskResult:
 
     def row(self) -> dict[str, Any]:
         """What results.json says of it."""
-        return {"task": self.task, **asdict(self.outcome), "seconds_per_plan": self.seconds_per_plan}
+        about = {"seconds_per_plan": self.seconds_per_plan, "plans": self.plans, "rejected_plans": self.rejected}
+        return {"task": self.task, **asdict(self.outcome), **about}
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,16 @@ class Report:
         """Mean over all tasks."""
         return float(np.mean([result.seconds_per_plan for result in self.results]))
 
+    @property
+    def plans(self) -> int:
+        """Of all tasks together."""
+        return sum(result.plans for result in self.results)
+
+    @property
+    def rejected(self) -> int:
+        """How many of them had no finite cost."""
+        return sum(result.rejected for result in self.results)
+
     def to_json(self) -> dict[str, Any]:
         """The content of results.json."""
         return {
@@ -53,6 +67,8 @@ class Report:
             **{share.key: _as_json(_rate(share)) for share in self.summary.shares},
             **self.summary.numbers,
             "seconds_per_plan": self.seconds_per_plan,
+            "plans": self.plans,
+            "rejected_plans": self.rejected,
             "checkpoint_sha256": self.checkpoint_sha256,
             "tasks_sha256": self.tasks_sha256,
             "tasks": [result.row() for result in self.results],
@@ -62,6 +78,8 @@ class Report:
         """What is printed in the end."""
         values = {share.called: _percent(_rate(share)) for share in self.summary.shares}
         values |= {**self.summary.lines, "seconds per plan": f"{self.seconds_per_plan:.2f}"}
+        if self.rejected:
+            values["without a finite cost"] = f"{self.rejected} of {self.plans} plans, which stood still"
         head = f"{len(self.results)} tasks ({self.tasks_sha256[:12]}), Wilson 95 % intervals"
         return [head, *(f"  {called:<22}  {value}" for called, value in values.items())]
 
@@ -70,7 +88,12 @@ def task_results(tasks: Tasks[Any], trajectory: Trajectory, *, first: int = 0) -
     """The results of E tasks run in lockstep; `first` is the index of the first of them in its set."""
     outcomes = tasks.outcomes(trajectory.frames, trajectory.infos)
     per_plan = float(np.mean(trajectory.plan_seconds)) / len(tasks)
-    return [TaskResult(first + index, outcome, per_plan) for index, outcome in enumerate(outcomes)]
+    assert trajectory.plan_costs is not None
+    plans, rejected = len(trajectory.plan_costs), (~np.isfinite(trajectory.plan_costs)).sum(axis=0).tolist()
+    return [
+        TaskResult(first + index, outcome, per_plan, plans, lost)
+        for index, (outcome, lost) in enumerate(zip(outcomes, rejected, strict=True))
+    ]
 
 
 def _rate(share: Share) -> Interval:

@@ -14,6 +14,7 @@ from vfplan.control.outcome import Report, TaskResult, task_results
 from vfplan.control.session import ClosedLoop, groups
 from vfplan.control.settings import PlanConfig
 from vfplan.device import set_threads
+from vfplan.errors import UserError
 from vfplan.output.folder import RunDir
 from vfplan.output.video import grid, write_gif
 
@@ -47,6 +48,8 @@ def run(config: PlanConfig) -> None:
         _write_clip(folder.file("episodes.gif"), loop, *clip)
         written.append("episodes.gif")
     print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
+    if report.rejected == report.plans:
+        raise UserError(f"none of {report.plans} plans had a finite cost: the model or the cost gives no numbers")
     print(f"next: {_next(loop)}")
 
 
