@@ -14,6 +14,9 @@ from vfplan.errors import UserError
 
 T = TypeVar("T")
 
+MOST_NUMBERS = 1024
+"""In a sequence whose numbers have a range."""
+
 Registry = Callable[[], Mapping[str, Any] | type]
 """Returns the dataclass of a section; or, for a section with a `name`, what each name stands for: a dataclass, or an
 instance of one whose fields are the defaults.
@@ -29,7 +32,8 @@ def from_mapping(
 
     A field named in `sections` becomes what its registry says, under `values[field]["name"]` where that holds several
     dataclasses; the others follow their annotations. `where` is the dotted path put before field names in messages.
-    Raises UserError on an unknown or missing key, on a wrong type and on whatever ValueError `__post_init__` raises.
+    Raises UserError on an unknown or missing key, on a wrong type, on a number outside the range that the field's
+    metadata have, and on whatever ValueError `__post_init__` raises.
     """
     sections = sections or {}
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
@@ -44,6 +48,7 @@ def from_mapping(
                 arguments[name] = _section(sections[name](), values[name], path)
             else:
                 arguments[name] = _convert(_annotation(cls, field), values[name], path)
+                _check_range(arguments[name], field.metadata.get("range"), path)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise UserError(f"missing key '{path}'")
     try:
@@ -81,6 +86,19 @@ def _section(registry: Mapping[str, Any] | type, value: Any, path: str) -> Any:
     arguments = {} if isinstance(entry, type) else {field: getattr(entry, field) for field in fields}
     arguments |= {key: item for key, item in value.items() if key != "name" or key in fields}
     return from_mapping(cls, arguments, where=f"{path}.")
+
+
+def _check_range(value: Any, bounds: tuple[float, float] | None, path: str) -> None:
+    """Raise UserError for numbers, also those in a sequence, outside the bounds."""
+    if bounds is None:
+        return
+    numbers = value if isinstance(value, tuple | list) else () if value is None else (value,)
+    if len(numbers) > MOST_NUMBERS:
+        raise UserError(f"{path} must have at most {MOST_NUMBERS} numbers, got {len(numbers)}")
+    for number in numbers:
+        if not bounds[0] <= number <= bounds[1]:
+            got = f"{number:g}" if abs(number) < 1e300 else "more"  # whole numbers can be too long to print
+            raise UserError(f"{path} must be between {bounds[0]:g} and {bounds[1]:g}, got {got}")
 
 
 def _annotation(cls: type, field: dataclasses.Field[Any]) -> Any:
@@ -144,7 +162,7 @@ def _convert_scalar(kind: Any, value: Any, path: str) -> Any:
     if kind is int:
         return int(_expect(value, number and value == value // 1, "an integer", path))
     if kind is float:
-        return float(_expect(value, number, "a number", path))
+        return float(_expect(value, number and value == value, "a number", path))
     if kind in (str, Path):
         # A folder called 2024 reaches us as a number.
         return kind(str(_expect(value, isinstance(value, str) or number, "text", path)))

@@ -1,6 +1,7 @@
 """Checkpoints: what was saved is what is loaded, and nothing else is."""
 
 import json
+import resource
 
 import pytest
 import torch
@@ -118,3 +119,34 @@ def test_a_description_says_nothing_else(folder):
     edit(folder, _target_="os.system")
     with pytest.raises(UserError, match=r"expected the keys .* and no others"):
         load_checkpoint(folder)
+
+
+PRIOR = {"widths": [4], "blocks": [1]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"condition_dim": 10**9}, "model.condition_dim must be between 1 and 16384"),
+        ({"condition_dim": 8192}, "the weights do not fit"),
+        ({"flow_width": 10**400}, "model.flow_width must be between"),
+        ({"image_size": -8}, "model.image_size must be between 1 and 4096"),
+        ({"past_frames": 0}, "model.past_frames must be between"),
+        ({"switches": [10**6]}, "model.switches must be between"),
+        ({"name": ["videoflow"]}, "holds a model named"),
+        ({"priors": [PRIOR, {**PRIOR, "blocks": [10**9]}]}, "blocks must be between 0 and 64"),
+        ({"priors": [PRIOR, {**PRIOR, "widths": [4] * 10**5}]}, "widths must have at most 1024 numbers"),
+        ({"priors": [PRIOR, {**PRIOR, "widths": [4, 4, 4]}]}, "no model can be built so"),
+        ({"priors": [PRIOR] * 40}, "cannot be halved"),
+        ({"priors": []}, "cannot be halved"),
+        ({"priors": [PRIOR, {**PRIOR, "copy_radius": 10**6, "elements": "copy"}]}, "copy_radius must be between"),
+    ],
+)
+def test_sizes_are_bounded_before_memory_is_taken(folder, changes, message):
+    model = json.loads((folder / "config.json").read_text())["model"]
+    edit(folder, model={**model, **changes})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=message) as caught:
+        load_checkpoint(folder)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB

@@ -92,7 +92,9 @@ def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpo
     if sha256 != description["sha256"]:
         expected = str(description["sha256"])
         raise UserError(f"corrupt checkpoint {folder / WEIGHTS}: SHA-256 {sha256[:12]}…, expected {expected[:12]}…")
-    model = build_model(_architecture(folder, description))
+    architecture = _architecture(folder, description)
+    _require_fitting(folder, architecture)
+    model = build_model(architecture)
     _load_weights(model, folder / WEIGHTS)
     return Checkpoint(model.to(device).eval(), description["environment"], description["training"], sha256)
 
@@ -122,7 +124,7 @@ def ships(env: str) -> bool:
 
 def _architecture(folder: Path, description: dict[str, Any]) -> Architecture:
     name = description["model"].get("name")
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise UserError(f"checkpoint {folder} holds a model named {name!r}; known models: {', '.join(FAMILIES)}")
     return from_mapping(FAMILIES[name].config, description["model"], where="model.")
 
@@ -141,6 +143,30 @@ def _description(folder: Path) -> dict[str, Any]:
     if description["format"] != FORMAT:
         raise UserError(f"checkpoint {path} has format {description['format']}; this version reads format {FORMAT}")
     return description
+
+
+def _require_fitting(folder: Path, architecture: Architecture) -> None:
+    """Compare names and shapes in the header of the weights with those of the architecture, before memory is taken.
+
+    Raises:
+        UserError: if they differ, or no model can be built so.
+    """
+    try:
+        with torch.device("meta"):
+            expected = {name: tuple(tensor.shape) for name, tensor in build_model(architecture).state_dict().items()}
+    except Exception as error:  # what an architecture out of nowhere makes a network raise is no closed set
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"corrupt checkpoint {folder / DESCRIPTION}: no model can be built so ({reason})") from error
+    path = folder / WEIGHTS
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise UserError(f"corrupt checkpoint {path}: {str(error).splitlines()[0]}") from error
+    for name in sorted({*expected, *found}):
+        if expected.get(name) != found.get(name):
+            here, there = found.get(name, "missing"), expected.get(name, "no such tensor")
+            raise UserError(f"corrupt checkpoint {path}: the weights do not fit ({name}: {here}, expected {there})")
 
 
 def _load_weights(model: nn.Module, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from vfplan.checks import within
 from vfplan.models.base import Clip, Context, LikelihoodModel
 from vfplan.models.hand import Hand
 from vfplan.models.precision import reducible
@@ -20,12 +21,12 @@ class Architecture:
     """What the configuration of every trainable model says."""
 
     name: str
-    image_size: int = 64
-    channels: int = 3
-    action_dim: int = 4
+    image_size: int = within(64, 1, 4096)
+    channels: int = within(3, 1, 64)
+    action_dim: int = within(4, 0, 1024)
     """0 for the action-free model."""
-    past_frames: int = 3
-    switches: tuple[int, ...] = ()
+    past_frames: int = within(3, 1, 256)
+    switches: tuple[int, ...] = within((), 0, 1023)
     """Places of the action components of which the world asks the sign only: the model sees -1 or 1."""
     hand: Hand | None = None
     """How the hand moves, for a model that is told where it is; its coarsest level then sees a map of it."""

@@ -5,9 +5,10 @@ What it changes over the model of 2019 (`architecture_2019.py`), and why, is mea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from vfplan.checks import within
 from vfplan.flows import HaarLevel, Level, TopLevel
 from vfplan.models.trainable import Architecture
 from vfplan.models.videoflow.dequantisation import LearnedDequantiser, UniformDequantiser
@@ -19,19 +20,19 @@ from vfplan.models.videoflow.prior import Elements, LevelPrior
 class PriorConfig:
     """One level's prior."""
 
-    widths: tuple[int, ...]
+    widths: tuple[int, ...] = field(metadata={"range": (1, 16384)})
     """Channels at each scale of the U-Net, finest first."""
-    blocks: tuple[int, ...]
+    blocks: tuple[int, ...] = field(metadata={"range": (0, 64)})
     """Residual blocks at each scale."""
     elements: Elements = "gaussian"
     """Distribution of each element of the latent."""
-    components: int = 1
+    components: int = within(1, 1, 1024)
     """Alternatives for the whole latent."""
-    copy_radius: int = 0
+    copy_radius: int = within(0, 0, 16)
     """How many places away an element may be copied from."""
-    advection_radius: int = 0
+    advection_radius: int = within(0, 0, 16)
     """How many places away values of the memory may move from in the mean; 0 for no such motion."""
-    past_frames: int = 0
+    past_frames: int = within(0, 0, 256)
     """How many of the remembered frames this level sees, the newest ones; 0 for all."""
 
     def __post_init__(self) -> None:
@@ -55,11 +56,11 @@ class VideoFlowConfig(Architecture):
     """Architecture of the default `VideoFlow`; stored in checkpoints."""
 
     name: str = "videoflow"
-    flow_steps: int = 2
-    flow_width: int = 24
-    condition_dim: int = 64
+    flow_steps: int = within(2, 0, 256)
+    flow_width: int = within(24, 1, 16384)
+    condition_dim: int = within(64, 1, 16384)
     dequantisation: Literal["uniform", "learned"] = "learned"
-    dequantisation_width: int = 12
+    dequantisation_width: int = within(12, 1, 16384)
     priors: tuple[PriorConfig, ...] = (
         PriorConfig((16, 24, 32), (1, 1, 1), "copy", copy_radius=1),
         PriorConfig((24, 40, 48), (1, 1, 1), "copy", copy_radius=1),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vfplan.checks import within
 from vfplan.flows import GlowLevel
 from vfplan.flows.gated_net import Activation
 from vfplan.flows.glow import CouplingKind
@@ -22,16 +23,16 @@ class VideoFlow2019Config(Architecture):
     """Architecture of the model of 2019; the defaults are the published ones for BAIR likelihoods (`bair_quant`)."""
 
     name: str = "videoflow_2019"
-    num_levels: int = 3
-    flow_steps: int = 24
+    num_levels: int = within(3, 1, 12)
+    flow_steps: int = within(24, 1, 256)
     """K, steps of [actnorm, 1x1 convolution, coupling] per level."""
     coupling: CouplingKind = "affine"
-    coupling_width: int = 512
+    coupling_width: int = within(512, 1, 16384)
     activation: Activation = "gatu"
     """Of the coupling networks and of the priors."""
-    prior_depth: int = 5
-    prior_width: int = 256
-    dilations: tuple[int, ...] = (1, 2, 4)
+    prior_depth: int = within(5, 1, 256)
+    prior_width: int = within(256, 1, 16384)
+    dilations: tuple[int, ...] = within((1, 2, 4), 1, 4096)
     """Spatial dilations of the parallel branches of a prior's block; those too wide for a level are left out."""
     latent_skip: bool = True
     """Whether a prior's mean starts at the previous latent."""
