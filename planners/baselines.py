@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from planners.base import Belief
-from planners.search import PlannerConfig, SearchPlanner, require
+from planners.search import PlannerConfig, SearchPlanner, require, within
 
 
 @dataclass(frozen=True)
 class RandomConfig(PlannerConfig):
     """Uniform actions; with more than one sample the cheapest is executed, which is random shooting."""
 
-    samples: int = 1  # N
+    samples: int = within(1, 1, 100_000)  # N
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from planners import gaussian
 from planners.base import Belief
-from planners.search import SearchPlanner
+from planners.search import SearchPlanner, within
 
 
 @dataclass(frozen=True)
 class CEMConfig(gaussian.EliteConfig):
     """Settings of the cross-entropy method."""
 
-    noise_beta: float = 0.0  # white, as published
+    noise_beta: float = within(0.0, 0, 10)  # white, as published
 
 
 class CEM(SearchPlanner[CEMConfig]):

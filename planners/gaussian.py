@@ -10,17 +10,17 @@ from torch import Tensor
 from planners.base import Belief, cheapest
 from planners.descent import Refinement
 from planners.noise import power_law
-from planners.search import PlannerConfig, require
+from planners.search import PlannerConfig, require, within
 
 
 @dataclass(frozen=True)
 class GaussianConfig(PlannerConfig):
     """Settings of the Gaussian that plans are drawn from; stds are in units of the action, whose range is [-1, 1]."""
 
-    samples: int = 32  # N, plans scored per iteration
-    init_std: float = 0.6  # of a cold start, and again after every shift
-    action_std: tuple[float, ...] | None = None  # instead of init_std, one per component; 0 leaves that one at rest
-    noise_beta: float = 2.0  # power of 1/frequency along the plan; 0 is white
+    samples: int = within(32, 2, 100_000)  # N, plans scored per iteration
+    init_std: float = within(0.6, 0, 10)  # of a cold start, and again after every shift
+    action_std: tuple[float, ...] | None = within(None, 0, 10)  # one per component instead; 0 leaves that one at rest
+    noise_beta: float = within(2.0, 0, 10)  # power of 1/frequency along the plan; 0 is white
     warm_start: bool = True  # search from the belief that is handed in; otherwise start cold at every plan
 
     def __post_init__(self) -> None:
@@ -53,10 +53,10 @@ class GaussianConfig(PlannerConfig):
 class SamplingConfig(GaussianConfig):
     """Settings of planners that only sample, unless the best of their last plans are refined by gradient descent."""
 
-    iterations: int = 3
-    refine_steps: int = 0  # gradient steps after the last iteration; 0 is none, and needs no gradients
-    refine_plans: int = 4  # how many of the cheapest plans take them
-    step_size: float = 0.05  # root mean square of the first of them, in units of the action; falls to 0
+    iterations: int = within(3, 1, 1000)
+    refine_steps: int = within(0, 0, 1000)  # gradient steps after the last iteration; 0 is none, and needs no gradients
+    refine_plans: int = within(4, 1, 100_000)  # how many of the cheapest plans take them
+    step_size: float = within(0.05, 0, 10)  # root mean square of the first of them, in units of the action; falls to 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,9 +83,9 @@ class SamplingConfig(GaussianConfig):
 class EliteConfig(SamplingConfig):
     """Settings of planners that fit the Gaussian to their elites, the cheapest plans."""
 
-    elites: int = 6  # plans the Gaussian is fitted to
-    min_std: float = 0.05  # keeps the search alive when the elites agree
-    momentum: float = 0.1  # weight of the old mean and std in a refit
+    elites: int = within(6, 1, 100_000)  # plans the Gaussian is fitted to
+    min_std: float = within(0.05, 0, 10)  # keeps the search alive when the elites agree
+    momentum: float = within(0.1, 0, 1)  # weight of the old mean and std in a refit
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,16 +10,16 @@ from torch import Tensor
 from planners import gaussian
 from planners.base import Belief, Score, Scored, cheapest
 from planners.descent import descend
-from planners.search import SearchPlanner, require
+from planners.search import SearchPlanner, require, within
 
 
 @dataclass(frozen=True)
 class GradientConfig(gaussian.GaussianConfig):
     """Settings of gradient descent; a step costs about three scorings."""
 
-    samples: int = 8  # N, starts: the nominal plan, and draws around it
-    steps: int = 5  # gradient steps
-    step_size: float = 0.4  # root mean square of the first step, in units of the action; falls to 0
+    samples: int = within(8, 2, 100_000)  # N, starts: the nominal plan, and draws around it
+    steps: int = within(5, 1, 1000)  # gradient steps
+    step_size: float = within(0.4, 0, 10)  # root mean square of the first step, in units of the action; falls to 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

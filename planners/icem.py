@@ -13,7 +13,7 @@ from torch import Tensor
 
 from planners import gaussian
 from planners.base import Belief, cheapest, clip, mean_accepted
-from planners.search import SearchPlanner, require
+from planners.search import SearchPlanner, require, within
 
 EXECUTE = ("best", "mean")
 
@@ -22,8 +22,8 @@ EXECUTE = ("best", "mean")
 class IcemConfig(gaussian.EliteConfig):
     """Settings of iCEM. Execute the mean wherever each plan is scored under noise of its own, else luck wins."""
 
-    noise_beta: float = 2.0  # about a random walk's; 0 is white
-    keep_elites: float = 0.3  # share of the elites scored again in the next iteration; 0 keeps none
+    noise_beta: float = within(2.0, 0, 10)  # about a random walk's; 0 is white
+    keep_elites: float = within(0.3, 0, 1)  # share of the elites scored again in the next iteration; 0 keeps none
     shift_elites: bool = True  # let kept elites survive into the next call, moved on by Belief.shift
     add_mean: bool = True  # the mean itself is a candidate in the last iteration
     execute: str = "best"  # "best" plan of the last iteration, or the final "mean"

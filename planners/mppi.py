@@ -9,15 +9,15 @@ from torch import Tensor
 
 from planners import gaussian
 from planners.base import Belief, clip
-from planners.search import SearchPlanner, require
+from planners.search import SearchPlanner, require, within
 
 
 @dataclass(frozen=True)
 class MPPIConfig(gaussian.SamplingConfig):
     """Settings of MPPI."""
 
-    temperature: float = 0.1  # lambda, in standard deviations of the costs: 0.01 takes the best, 10 averages all
-    control_cost: float = 0.0  # 1 weighs plans as the theory does, for zero actions as the prior; 0 leaves that out
+    temperature: float = within(0.1, 0, 1e6)  # lambda, in stds of the costs: 0.01 takes the best, 10 averages all
+    control_cost: float = within(0.0, 0, 1e6)  # 1 weighs plans as in theory, zero actions as the prior; 0 leaves it out
 
     def __post_init__(self) -> None:
         super().__post_init__()

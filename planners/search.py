@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,12 +15,17 @@ from planners.base import Belief, Plan, Score, Scored, Trace, cheapest, clip, ev
 from planners.descent import Refinement, refine
 
 
+def within(default: Any, low: float, high: float) -> Any:
+    """A setting with this default; who reads settings from outside keeps its numbers between `low` and `high`."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
 @dataclass(frozen=True)
 class PlannerConfig:
     """The size of a plan. Raises ValueError for sizes below 1, as every subclass does for its own settings."""
 
-    action_dim: int = 4  # A
-    horizon: int = 8  # T, in actions
+    action_dim: int = within(4, 1, 1024)  # A
+    horizon: int = within(8, 1, 1000)  # T, in actions
     hold: dict[str, float] | None = None  # components that every plan keeps at a value, by name
 
     def __post_init__(self) -> None:

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from planners import gaussian
 from planners.base import Belief, cheapest
-from planners.search import SearchPlanner, require
+from planners.search import SearchPlanner, require, within
 
 
 @dataclass(frozen=True)
 class ShootingConfig(gaussian.SamplingConfig):
     """Settings of predictive sampling."""
 
-    shrink: float = 0.8  # factor on the std after every iteration; 1 keeps it
+    shrink: float = within(0.8, 0, 1)  # factor on the std after every iteration; 1 keeps it
 
     def __post_init__(self) -> None:
         super().__post_init__()

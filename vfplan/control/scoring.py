@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vfplan.checks import require_at_least
+from vfplan.checks import require_at_least, within
 from vfplan.control.finalists import Score, with_finalists
 from vfplan.control.risk import Risk, over_futures
 from vfplan.costs import Cost, Goal
@@ -27,11 +27,11 @@ ROWS_OF_A_CPU, ROWS_ELSEWHERE = 128, 4096
 class FuturesConfig:
     """Which futures are imagined for each candidate."""
 
-    downscale: int = 4
+    downscale: int = within(4, 1, 256)
     """Futures are imagined, and compared with the goal, at the frame size divided by this."""
-    samples: int = 1
+    samples: int = within(1, 1, 10_000)
     """K, imagined futures per candidate; the same noise for all candidates of a problem, in antithetic pairs."""
-    temperature: float = 0.0
+    temperature: float = within(0.0, 0, 10)
     """Scales the noise of the imagined futures; 0 imagines the one most likely course."""
 
     def __post_init__(self) -> None:
@@ -46,9 +46,9 @@ class FuturesConfig:
 class FinalistsConfig(FuturesConfig):
     """The second look at the best candidates: more futures, a finer scale, or both."""
 
-    samples: int = 4
-    temperature: float = 0.5
-    count: int = 0
+    samples: int = within(4, 1, 10_000)
+    temperature: float = within(0.5, 0, 10)
+    count: int = within(0, 0, 100_000)
     """Candidates of each problem and call that are scored again; 0 is no second look."""
 
     def __post_init__(self) -> None:
@@ -63,11 +63,11 @@ class ScoringConfig(FuturesConfig):
 
     risk: Risk = "mean"
     """What becomes of the K costs of a candidate."""
-    risk_level: float = 0.5
+    risk_level: float = within(0.5, 0, 1)
     """Of `quantile`, the share of futures that do not cost more; of `cvar`, the share of futures left out."""
     finalists: FinalistsConfig = FinalistsConfig()
     """How the best candidates are scored again."""
-    rows_per_call: int = 0
+    rows_per_call: int = within(0, 0, 10_000_000)
     """Largest number of futures imagined at once; bounds memory, not results. Never less than one problem's; 0 takes as
     many as suit the device."""
 

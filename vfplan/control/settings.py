@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vfplan.checks import require_at_least
+from vfplan.checks import require_at_least, within
 
 if TYPE_CHECKING:
     from envs.base import EnvConfig
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class ControlConfig:
     """How episodes are run."""
 
-    steps: int = 30
+    steps: int = within(30, 1, 100_000)
     """Actions per episode."""
-    replan_every: int = 2
+    replan_every: int = within(2, 1, 1000)
     """Actions executed before planning again."""
     on_surprise: Literal["ignore", "replan", "stop"] = "ignore"
     """What an alarm of the monitor does to its episode: nothing, a plan from a cold start at once, or zero actions from
@@ -47,11 +47,11 @@ class ClosedLoopConfig:
     scoring: ScoringConfig
     control: ControlConfig
     checkpoint: str = ""
-    lockstep: int = 10
+    lockstep: int = within(10, 1, 10_000)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    threads: int = 0
+    threads: int = within(0, 0, 1024)
     device: str = "auto"
-    seed: int = 0
+    seed: int = within(0, 0, 2**62)
     run_dir: str = ""
 
     def __post_init__(self) -> None:
@@ -65,7 +65,7 @@ class SessionConfig(ClosedLoopConfig):
 
     model: Literal["videoflow", "oracle"] = "videoflow"
     tasks: Literal["benchmark", "dev"] = "benchmark"
-    num_tasks: int = 10
+    num_tasks: int = within(10, 0, 1_000_000)
     goal_hand: bool = False
 
     def __post_init__(self) -> None:

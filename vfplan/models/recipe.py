@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from vfplan.checks import require_at_least
+from vfplan.checks import require_at_least, within
 
 
 @dataclass(frozen=True)
@@ -14,38 +15,38 @@ class LearningConfig:
 
     name: str = "videoflow"
     """The model that these settings are for; any model may be trained with any."""
-    steps: int = 9_000
-    batch: tuple[int, ...] = (8, 16, 64)
+    steps: int = within(9_000, 1, 1_000_000_000)
+    batch: tuple[int, ...] = within((8, 16, 64), 0, 1_000_000)
     """Windows per step and level, finest level first: a level's loss needs no other level, so the top can see more,
     and 0 leaves a level as it is. A model whose levels are trained together has one number."""
-    lead_in: int = 0
+    lead_in: int = within(0, 0, 255)
     """How many frames a window may begin before its episode does. There the first frame stands still under zero
     actions, as in the memory of a controller that has just begun."""
-    micro_batches: int = 1
+    micro_batches: int = within(1, 1, 10_000)
     """Parts that a batch is worked through in, one after the other or on several processes; the result is the same."""
-    learning_rate: float = 2e-3
+    learning_rate: float = within(2e-3, 0, 100)
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up: half a cosine to zero, or no change."""
-    adam: tuple[float, float, float] = (0.9, 0.99, 1e-8)
+    adam: tuple[float, float, float] = within((0.9, 0.99, 1e-8), 0, 1)
     """beta1, beta2 and epsilon of Adam (Kingma and Ba, 2015)."""
-    flow_rate: float = 0.05
+    flow_rate: float = within(0.05, 0, 100)
     """Learning rate of the flow steps, as a share of that of the priors: where pixels stand still, latents must keep
     still to a thousandth while the prior settles, or the likelihood blows up."""
-    warmup: int = 200
-    beta: float = 0.5
+    warmup: int = within(200, 0, 1_000_000_000)
+    beta: float = within(0.5, 0, 1)
     """Exponent of the beta-NLL; 0 is the plain likelihood."""
-    anneal: float = 0.0
+    anneal: float = within(0.0, 0, 1)
     """Share of the steps over which alternatives for the whole latent are told apart only gradually (deterministic
     annealing). Worth 0.6 where they do not start apart, which those that copy from different places do."""
-    history_noise: tuple[float, ...] = (0.0, 0.0, 0.01)
+    history_noise: tuple[float, ...] = within((0.0, 0.0, 0.01), 0, 10)
     """Upper end of the std of the noise on the remembered latents of each level, drawn uniformly for half of the
     windows; the other half has none."""
-    imagined_steps: int = 3
+    imagined_steps: int = within(3, 0, 1000)
     """In half of the steps the top level learns to go on from 1 to this many frames of its own imagination."""
-    imagine_from: float = 0.5
+    imagine_from: float = within(0.5, 0, 1)
     """Share of the steps after which it does so: before, what it imagines is no history worth learning from."""
-    ema: float = 0.998
-    clip: float = 1.0
+    ema: float = within(0.998, 0, 1)
+    clip: float = within(1.0, 0, math.inf)
     """Largest gradient norm of a level's prior, and of its flow steps; infinite for no limit."""
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vfplan.checks import require_at_least
+from vfplan.checks import require_at_least, within
 
 if TYPE_CHECKING:
     from vfplan.models.recipe import LearningConfig
@@ -19,22 +19,22 @@ class TrainConfig:
     data: str | tuple[str, ...]
     model: Architecture
     learning: LearningConfig
-    shares: tuple[float, ...] | None = None
+    shares: tuple[float, ...] | None = within(None, 0, 1)
     init: str = ""
     actions: Literal["all", "none"] = "all"
     hand: Literal["unknown", "told"] = "unknown"
-    validation_episodes: int = 256
-    validate_every: int = 1000
-    log_every: int = 100
-    save_every: int = 1000
-    keep: int = 2
-    max_skipped: int = 10
+    validation_episodes: int = within(256, 1, 1_000_000_000)
+    validate_every: int = within(1000, 1, 1_000_000_000)
+    log_every: int = within(100, 1, 1_000_000_000)
+    save_every: int = within(1000, 1, 1_000_000_000)
+    keep: int = within(2, 1, 10_000)
+    max_skipped: int = within(10, 1, 1_000_000)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     weights: Literal["float32", "bfloat16"] = "float32"
     tensorboard: bool = False
-    threads: int = 0
+    threads: int = within(0, 0, 1024)
     device: str = "auto"
-    seed: int = 0
+    seed: int = within(0, 0, 2**62)
     run_dir: str = ""
     allow_mismatch: bool = False
 
