@@ -4,9 +4,10 @@ To add an environment: a dataclass that configures it (`EnvConfig`), tasks with 
 that makes them; then `envs.register` both, and write `configs/env/NAME.yaml` to choose it by name.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
@@ -23,14 +24,26 @@ Infos: TypeAlias = Sequence[dict[str, Any]]
 SPLITS = {"benchmark": (200, 2**31 + 11), "dev": (50, 2**31 + 22)}
 
 
+def within(default: Any, low: float, high: float) -> Any:
+    """A setting with this default, whose numbers are kept between `low` and `high`, also where settings are read."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
 @dataclass(frozen=True)
 class EnvConfig:
     """What every environment is told; its own configuration adds to this."""
 
     name: str = ""
-    image_size: int = 64
-    length: int = 30
+    image_size: int = within(64, 2, 2048)
+    length: int = within(30, 1, 100_000)
     """Actions of an episode."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            low, high = each.metadata.get("range", (0, math.inf))
+            value = getattr(self, each.name)
+            if isinstance(value, int | float) and not low <= value <= high:
+                raise ValueError(f"{each.name} must be in [{low:g}, {high:g}], got {value}")
 
 
 @dataclass(frozen=True)

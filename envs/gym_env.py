@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
-from envs.base import EnvConfig
+from envs.base import EnvConfig, within
 
 Bytes = NDArray[np.uint8]
 Observation = dict[str, Bytes]
@@ -29,13 +29,8 @@ class GymConfig(EnvConfig):
 
     name: str = "gym"
     id: str = ""  # as gymnasium.make takes it; "module:id" imports a module that registers it first
-    goal_steps: int = 15  # actions from the start of a task to its goal image
+    goal_steps: int = within(15, 1, 100_000)  # actions from the start of a task to its goal image
     kwargs: dict[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("image_size", "length", "goal_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
 
     @property
     def uses(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.base import EnvConfig
+from envs.base import EnvConfig, within
 from envs.camera import Camera
 from envs.shapes import SHAPES, compound
 
@@ -41,7 +41,7 @@ class PushConfig(EnvConfig):
     """All that distinguishes one pushing environment from another. Lengths in m, durations in s, forces in N."""
 
     name: str = "push"
-    num_objects: int = 1
+    num_objects: int = within(1, 1, 6)
     shapes: tuple[str, ...] = ("box",)
     half_size: tuple[float, float] = (0.03, 0.03)
     half_height: float = 0.024
@@ -51,7 +51,8 @@ class PushConfig(EnvConfig):
     wind: float = 0.0
     hand: str = "finger"
     blob: float = 0.0
-    roof: float | None = None  # width (m, along x) of a strip across the bin that hides what is beneath
+    roof: float | None = within(None, 0.001, 2 * BIN_HALF - 0.001)
+    """Width (m, along x) of a strip across the bin that hides what is beneath; None for none."""
     camera: Camera = STEEP
     render: str = "ray"
     action_scale: float = 0.05
@@ -60,10 +61,11 @@ class PushConfig(EnvConfig):
     substeps: int = 40
     timestep: float = 0.005
     ramp: float = 0.7
-    hold: dict[str, float] | None = None
+    hold: dict[str, float] | None = within(None, -1, 1)
     """Action components that plans keep at a value unless the planner is told otherwise."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         unknown = [shape for shape in self.shapes if shape not in SHAPES]
         if unknown or not self.shapes:
             raise ValueError(f"shapes must be a non-empty tuple out of {', '.join(SHAPES)}; got {self.shapes}")
@@ -71,10 +73,6 @@ class PushConfig(EnvConfig):
             raise ValueError(f"hand must be 'finger' or 'gripper'; got {self.hand!r}")
         if self.render not in ("ray", "gl"):
             raise ValueError(f"render must be 'ray' or 'gl'; got {self.render!r}")
-        if not 1 <= self.num_objects <= 6:
-            raise ValueError(f"num_objects must be 1 to 6; got {self.num_objects}")
-        if self.roof is not None and not 0 < self.roof < 2 * BIN_HALF:
-            raise ValueError(f"roof must be between 0 and {2 * BIN_HALF} m wide, or null for none; got {self.roof}")
         if self.roof is not None and self.hand != "finger":
             raise ValueError("a roof is too low for the gripper and its arm; it needs hand='finger'")
         for name, value in (self.hold or {}).items():

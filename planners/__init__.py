@@ -71,13 +71,14 @@ def config_class(name: str) -> type[PlannerConfig]:
     raise ValueError(f"planner must be one of {', '.join(NAMES)}; got {name!r}{hint}")
 
 
-def build(config: PlannerConfig, names: Sequence[str] | None = None) -> SearchPlanner[Any]:
-    """The planner that `config` describes, for action components with these names (default: 0, 1, ...).
+def build(config: PlannerConfig, actions: int | Sequence[str]) -> SearchPlanner[Any]:
+    """The planner that `config` describes, for actions of so many components, or of those with these names.
 
     Raises:
-        ValueError: if `config` holds a component that is not among them, or belongs to no planner.
+        ValueError: if `config` does not fit these components, or belongs to no planner.
     """
+    names = [str(place) for place in range(actions)] if isinstance(actions, int) else actions
     made_by = dict(_PLANNERS.values()).get(type(config))
     if made_by is None:
         raise ValueError(f"no planner has a {type(config).__name__}; the planners are {', '.join(NAMES)}")
-    return made_by(config, config.held(names or [str(place) for place in range(config.action_dim)]))
+    return made_by(config, len(names), config.held(names))

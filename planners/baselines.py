@@ -15,16 +15,15 @@ from planners.search import PlannerConfig, SearchPlanner, require, within
 class RandomConfig(PlannerConfig):
     """Uniform actions; with more than one sample the cheapest is executed, which is random shooting."""
 
-    samples: int = within(1, 1, 100_000)  # N
+    samples: int = within(1, 1, 10_000)  # N
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.samples >= 1, f"samples must be at least 1, got {self.samples}")
 
-    @property
-    def stds(self) -> tuple[float, ...]:
+    def stds(self, action_dim: int) -> tuple[float, ...]:
         """Those of a uniform value in [-1, 1]."""
-        return (1 / 3**0.5,) * self.action_dim
+        return (1 / 3**0.5,) * action_dim
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from planners.search import PlannerConfig, require, within
 class GaussianConfig(PlannerConfig):
     """Settings of the Gaussian that plans are drawn from; stds are in units of the action, whose range is [-1, 1]."""
 
-    samples: int = within(32, 2, 100_000)  # N, plans scored per iteration
-    init_std: float = within(0.6, 0, 10)  # of a cold start, and again after every shift
+    samples: int = within(32, 2, 10_000)  # N, plans scored per iteration
+    init_std: float = within(0.6, 1e-6, 10)  # of a cold start, and again after every shift
     action_std: tuple[float, ...] | None = within(None, 0, 10)  # one per component instead; 0 leaves that one at rest
     noise_beta: float = within(2.0, 0, 10)  # power of 1/frequency along the plan; 0 is white
     warm_start: bool = True  # search from the belief that is handed in; otherwise start cold at every plan
@@ -30,18 +30,15 @@ class GaussianConfig(PlannerConfig):
         require(self.noise_beta >= 0, f"noise_beta must be at least 0, got {self.noise_beta}")
         if self.action_std is not None:
             require(
-                len(self.action_std) == self.action_dim,
-                f"action_std must have action_dim={self.action_dim} values, got {len(self.action_std)}",
-            )
-            require(
                 min(self.action_std) >= 0 and max(self.action_std) > 0,
                 f"action_std must be at least 0 and somewhere above, got {tuple(self.action_std)}",
             )
 
-    @property
-    def stds(self) -> tuple[float, ...]:
-        """Of a cold start, one per component."""
-        return tuple(self.action_std or (self.init_std,) * self.action_dim)
+    def stds(self, action_dim: int) -> tuple[float, ...]:
+        """Of a cold start, one per component. Raises ValueError for another number of them."""
+        stds = self.action_std or (self.init_std,) * action_dim
+        require(len(stds) == action_dim, f"action_std must have {action_dim} values, got {len(stds)}")
+        return tuple(stds)
 
     @property
     def starts_cold(self) -> bool:
@@ -53,10 +50,10 @@ class GaussianConfig(PlannerConfig):
 class SamplingConfig(GaussianConfig):
     """Settings of planners that only sample, unless the best of their last plans are refined by gradient descent."""
 
-    iterations: int = within(3, 1, 1000)
-    refine_steps: int = within(0, 0, 1000)  # gradient steps after the last iteration; 0 is none, and needs no gradients
-    refine_plans: int = within(4, 1, 100_000)  # how many of the cheapest plans take them
-    step_size: float = within(0.05, 0, 10)  # root mean square of the first of them, in units of the action; falls to 0
+    iterations: int = within(3, 1, 100)
+    refine_steps: int = within(0, 0, 100)  # gradient steps after the last iteration; 0 is none, and needs no gradients
+    refine_plans: int = within(4, 1, 10_000)  # how many of the cheapest plans take them
+    step_size: float = within(0.05, 1e-6, 10)  # root mean square of the first, in units of the action; falls to 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,9 +80,9 @@ class SamplingConfig(GaussianConfig):
 class EliteConfig(SamplingConfig):
     """Settings of planners that fit the Gaussian to their elites, the cheapest plans."""
 
-    elites: int = within(6, 1, 100_000)  # plans the Gaussian is fitted to
+    elites: int = within(6, 1, 10_000)  # plans the Gaussian is fitted to
     min_std: float = within(0.05, 0, 10)  # keeps the search alive when the elites agree
-    momentum: float = within(0.1, 0, 1)  # weight of the old mean and std in a refit
+    momentum: float = within(0.1, 0, 0.999)  # weight of the old mean and std in a refit
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -17,9 +17,9 @@ from planners.search import SearchPlanner, require, within
 class GradientConfig(gaussian.GaussianConfig):
     """Settings of gradient descent; a step costs about three scorings."""
 
-    samples: int = within(8, 2, 100_000)  # N, starts: the nominal plan, and draws around it
-    steps: int = within(5, 1, 1000)  # gradient steps
-    step_size: float = within(0.4, 0, 10)  # root mean square of the first step, in units of the action; falls to 0
+    samples: int = within(8, 2, 10_000)  # N, starts: the nominal plan, and draws around it
+    steps: int = within(5, 1, 100)  # gradient steps
+    step_size: float = within(0.4, 1e-6, 10)  # root mean square of the first step, in units of the action; falls to 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

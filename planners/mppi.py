@@ -16,7 +16,7 @@ from planners.search import SearchPlanner, require, within
 class MPPIConfig(gaussian.SamplingConfig):
     """Settings of MPPI."""
 
-    temperature: float = within(0.1, 0, 1e6)  # lambda, in stds of the costs: 0.01 takes the best, 10 averages all
+    temperature: float = within(0.1, 1e-6, 1e6)  # lambda, in stds of the costs: 0.01 takes the best, 10 averages all
     control_cost: float = within(0.0, 0, 1e6)  # 1 weighs plans as in theory, zero actions as the prior; 0 leaves it out
 
     def __post_init__(self) -> None:

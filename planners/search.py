@@ -24,30 +24,31 @@ def within(default: Any, low: float, high: float) -> Any:
 class PlannerConfig:
     """The size of a plan. Raises ValueError for sizes below 1, as every subclass does for its own settings."""
 
-    action_dim: int = within(4, 1, 1024)  # A
-    horizon: int = within(8, 1, 1000)  # T, in actions
-    hold: dict[str, float] | None = None  # components that every plan keeps at a value, by name
+    horizon: int = within(8, 1, 256)  # T, in actions
+    hold: dict[str, float] | None = within(None, -1, 1)  # components that every plan keeps at a value, by name
 
     def __post_init__(self) -> None:
-        require(self.action_dim >= 1, f"action_dim must be at least 1, got {self.action_dim}")
         require(self.horizon >= 1, f"horizon must be at least 1, got {self.horizon}")
         for name, value in (self.hold or {}).items():
             require(-1 <= value <= 1, f"hold.{name} must be in [-1, 1], got {value:g}")
-        require(len(self.hold or {}) < self.action_dim, f"hold must leave a component to plan, got {self.hold}")
 
     def held(self, names: Sequence[str]) -> dict[int, float]:
-        """The value of each held component, by its place in `names`. Raises ValueError for a name that is not there."""
+        """The value of each held component, by its place in `names`.
+
+        Raises:
+            ValueError: for a name that is not there, or if nothing is left to plan.
+        """
         hold = self.hold or {}
         for name in hold:
             near = get_close_matches(name, names, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             require(name in names, f"hold: no component {name!r}; there are {', '.join(names)}{hint}")
+        require(len(hold) < len(names), f"hold must leave a component to plan, got {hold}")
         return {list(names).index(name): value for name, value in hold.items()}
 
-    @property
-    def stds(self) -> tuple[float, ...]:
-        """Of a cold start, one per component; 0 leaves that one at rest."""
-        return (0.0,) * self.action_dim
+    def stds(self, action_dim: int) -> tuple[float, ...]:
+        """Of a cold start, one per component; 0 leaves that one at rest. Raises ValueError for another number."""
+        return (0.0,) * action_dim
 
     @property
     def num_iterations(self) -> int:
@@ -81,22 +82,17 @@ class SearchPlanner(ABC, Generic[AnyConfig]):
     at most two shapes. Nothing here reads a tensor on the host, so the device never waits.
     """
 
-    def __init__(self, config: AnyConfig, held: Mapping[int, float] | None = None) -> None:
-        """Make a planner that keeps the components in `held`, by place, at their values."""
+    def __init__(self, config: AnyConfig, action_dim: int, held: Mapping[int, float] | None = None) -> None:
+        """Make a planner of actions of A components that keeps those in `held`, by place, at their values."""
         held = held or {}
-        self.config = config
-        self.initial_mean = tuple(held.get(place, 0.0) for place in range(config.action_dim))
-        self.initial_std = tuple(0.0 if place in held else std for place, std in enumerate(config.stds))
+        self.config, self.action_dim = config, action_dim
+        self.initial_mean = tuple(held.get(place, 0.0) for place in range(action_dim))
+        self.initial_std = tuple(0.0 if place in held else std for place, std in enumerate(config.stds(action_dim)))
 
     @property
     def horizon(self) -> int:
         """T, the number of actions in a plan."""
         return self.config.horizon
-
-    @property
-    def action_dim(self) -> int:
-        """A, the number of components of an action."""
-        return self.config.action_dim
 
     @property
     def needs_gradients(self) -> bool:

@@ -16,7 +16,7 @@ from planners.search import SearchPlanner, require, within
 class ShootingConfig(gaussian.SamplingConfig):
     """Settings of predictive sampling."""
 
-    shrink: float = within(0.8, 0, 1)  # factor on the std after every iteration; 1 keeps it
+    shrink: float = within(0.8, 1e-6, 1)  # factor on the std after every iteration; 1 keeps it
 
     def __post_init__(self) -> None:
         super().__post_init__()

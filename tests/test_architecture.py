@@ -17,8 +17,8 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 # The rooms of vfplan, from the ground up. Imports go down, those of types too: they couple as much. Rooms of one floor
 # do not know each other.
 FLOORS = (
-    {"errors"},
-    {"checks", "device", "pixels", "reading", "schema", "statistics"},
+    {"checks", "errors"},
+    {"device", "pixels", "reading", "schema", "statistics"},
     {"execution", "output"},
     {"costs", "data", "flows"},
     {"models"},

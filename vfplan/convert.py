@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vfplan.checks import within
 from vfplan.cli.config import command
 from vfplan.data.bair import ACTION_NAMES, ACTION_SCALE, IMAGE_SIZE, ActionScale, BairSplit, Camera
 from vfplan.data.episode import Episode
@@ -31,15 +32,8 @@ class ConvertConfig(FillConfig):
     source: str
     split: Literal["train", "test"] = "train"
     camera: Camera = "image_aux1"
-    action_scale: ActionScale = ACTION_SCALE
-    episodes: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.episodes < 0:
-            raise ValueError(f"episodes must be 0 (all) or more, got {self.episodes}")
-        if not min(self.action_scale) > 0:
-            raise ValueError(f"action_scale must be positive, got {list(self.action_scale)}")
+    action_scale: ActionScale = within(ACTION_SCALE, 1e-9, 1e9)
+    episodes: int = within(0, 0, 1_000_000_000)
 
     @property
     def folder(self) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from vfplan.checks import within
 from vfplan.cli.config import command
 from vfplan.data.episode import Episode
 from vfplan.data.filling import FillConfig, fill_store, report
@@ -32,12 +33,7 @@ class GenerateConfig(FillConfig):
     """What to generate; the comments in `configs/generating/generate.yaml` say what each key is."""
 
     source: Movement | Slip | Noise
-    episodes: int = 1000
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.episodes < 1:
-            raise ValueError(f"episodes must be >= 1, got {self.episodes}")
+    episodes: int = within(1000, 1, 1_000_000_000)
 
     @property
     def folder(self) -> Path:

@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from vfplan.checks import Range, require_range
 from vfplan.errors import UserError
 
 T = TypeVar("T")
-
-MOST_NUMBERS = 1024
-"""In a sequence whose numbers have a range."""
 
 Registry = Callable[[], Mapping[str, Any] | type]
 """Returns the dataclass of a section; or, for a section with a `name`, what each name stands for: a dataclass, or an
@@ -88,17 +86,11 @@ def _section(registry: Mapping[str, Any] | type, value: Any, path: str) -> Any:
     return from_mapping(cls, arguments, where=f"{path}.")
 
 
-def _check_range(value: Any, bounds: tuple[float, float] | None, path: str) -> None:
-    """Raise UserError for numbers, also those in a sequence, outside the bounds."""
-    if bounds is None:
-        return
-    numbers = value if isinstance(value, tuple | list) else () if value is None else (value,)
-    if len(numbers) > MOST_NUMBERS:
-        raise UserError(f"{path} must have at most {MOST_NUMBERS} numbers, got {len(numbers)}")
-    for number in numbers:
-        if not bounds[0] <= number <= bounds[1]:
-            got = f"{number:g}" if abs(number) < 1e300 else "more"  # whole numbers can be too long to print
-            raise UserError(f"{path} must be between {bounds[0]:g} and {bounds[1]:g}, got {got}")
+def _check_range(value: Any, bounds: Range | None, path: str) -> None:
+    try:
+        require_range(value, bounds, path)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _annotation(cls: type, field: dataclasses.Field[Any]) -> Any:

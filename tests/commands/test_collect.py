@@ -194,11 +194,11 @@ def test_no_worker_writes_on_after_an_interrupt(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("episodes=0", "episodes must be >= 1, got 0"),
-        ("episodes=-5", "episodes must be >= 1, got -5"),
-        ("workers=-1", "workers must be >= 0, got -1"),
-        ("shard_episodes=0", "shard_episodes must be >= 1, got 0"),
-        ("env.num_objects=99", "env: num_objects must be 1 to 6; got 99"),
+        ("episodes=0", "episodes must be in [1, 1e9], got 0"),
+        ("episodes=-5", "episodes must be in [1, 1e9], got -5"),
+        ("workers=-1", "workers must be in [0, 1024], got -1"),
+        ("shard_episodes=0", "shard_episodes must be in [1, 1e5], got 0"),
+        ("env.num_objects=99", "env.num_objects must be in [1, 6], got 99"),
         ("policy=mixd", "no policy 'mixd'"),
         ("env=pushh", "unknown env 'pushh'; did you mean 'push'?"),
     ],

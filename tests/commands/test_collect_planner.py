@@ -101,8 +101,8 @@ def test_the_record_names_the_weights_and_another_checkpoint_is_refused(expected
         (["policy=noise", QUICK], "settings= is for policy=planner"),
         (["policy=planner", 'settings="planner.smaples=4"'], "settings: unknown key 'planner.smaples'"),
         (["policy=planner", 'settings="num_tasks=4"'], "settings: expected those of vfplan.plan for planner, cost"),
-        (["policy=planner", "exploration.noise=2"], "exploration: noise must be a share between 0 and 1; got 2.0"),
-        (["policy=planner", "exploration.lockstep=0"], "exploration: lockstep must be at least 1; got 0"),
+        (["policy=planner", "exploration.noise=2"], "exploration.noise must be in [0, 1], got 2.0"),
+        (["policy=planner", "exploration.lockstep=0"], "exploration.lockstep must be in [1, 10000], got 0"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_written(arguments, words, run, tmp_path, capsys, monkeypatch):

@@ -68,11 +68,11 @@ def test_training_does_not_start_from_a_model_of_another_name(store, run, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["rollout_samples=1"], "rollout_samples must be at least 2; got 1"),
-        (["temperatures=[0.5,-1]"], "temperatures must be one or more numbers from 0 on"),
-        (["temperatures=[]"], "temperatures must be one or more numbers from 0 on"),
+        (["rollout_samples=1"], "rollout_samples must be in [2, 10000], got 1"),
+        (["temperatures=[0.5,-1]"], "temperatures must be in [0, 10], got -1"),
+        (["temperatures=[]"], "temperatures must be one or more numbers"),
         (["episodes=9"], "episodes=9, but"),
-        (["threads=-1"], "threads must be at least 0; got -1"),
+        (["threads=-1"], "threads must be in [0, 1024], got -1"),
     ],
 )
 def test_wrong_input_to_evaluate_is_refused_and_nothing_is_written(arguments, words, store, run, tmp_path, capsys):
@@ -88,11 +88,11 @@ def test_wrong_input_to_evaluate_is_refused_and_nothing_is_written(arguments, wo
         (["planner=icm"], ["planner 'icm'", "did you mean 'icem'", "mppi, random, shooting, zero"]),
         (["model=dreamer"], ["model", "dreamer", "oracle"]),
         (["cost=pixle"], ["did you mean 'pixel'"]),
-        (["planner.horizon=-1"], ["horizon must be between 1 and 1000, got -1"]),
+        (["planner.horizon=-1"], ["planner.horizon must be in [1, 256], got -1"]),
         (["planner.elites=64"], ["elites must be between 1 and samples=", "got 64"]),
         (["planner.smaples=64"], ["did you mean 'planner.samples'"]),
-        (["num_tasks=-1"], ["num_tasks must be between 0 and 1e+06, got -1"]),
-        (["threads=-1"], ["threads must be between 0 and 1024, got -1"]),
+        (["num_tasks=-1"], ["num_tasks must be in [0, 1e6], got -1"]),
+        (["threads=-1"], ["threads must be in [0, 1024], got -1"]),
         (["num_tasks=1000"], ["1000 tasks asked for", "push benchmark has 200"]),
         (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
         (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),

@@ -102,10 +102,10 @@ def test_a_killed_run_goes_on(tmp_path):
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("episodes=0", "episodes must be >= 1, got 0"),
-        ("workers=-1", "workers must be >= 0, got -1"),
+        ("episodes=0", "episodes must be in [1, 1e9], got 0"),
+        ("workers=-1", "workers must be in [0, 1024], got -1"),
         ("source=slipp", "unknown source 'slipp'; did you mean 'slip'? (valid: movement, noise, slip)"),
-        ("source.image_size=19", "source: image_size must be 20 to 1024; got 19"),
+        ("source.image_size=19", "source.image_size must be in [20, 1024], got 19"),
         ("source.slip=0.1", "unknown key 'source.slip'"),
     ],
 )

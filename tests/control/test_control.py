@@ -98,7 +98,7 @@ def scorer(config=SCORING):
 
 
 def controller(config=CONFIG, seed=0, planner=None):
-    planner = planner or planners.build(planners.IcemConfig(horizon=4, samples=32))
+    planner = planner or planners.build(planners.IcemConfig(horizon=4, samples=32), 4)
     return Controller(BlobModel(), planner, scorer(), config, torch.Generator().manual_seed(seed))
 
 
@@ -134,7 +134,7 @@ def test_what_is_executed_instead_of_a_plan_is_what_is_remembered():
 
 def test_gradients_through_model_and_cost_bring_every_blob_to_its_goal():
     """Two starts only, and none of their actions is drawn near the right one."""
-    planner = planners.build(planners.GradientConfig(horizon=4, samples=2, steps=8, step_size=0.2, init_std=0.01))
+    planner = planners.build(planners.GradientConfig(horizon=4, samples=2, steps=8, step_size=0.2, init_std=0.01), 4)
     trajectory = plan_episodes(problem(), controller(planner=planner))
     for infos, goal in zip(trajectory.infos, GOALS, strict=True):
         assert np.linalg.norm(infos[-1]["position"] - goal) < 1.0
@@ -162,7 +162,7 @@ def test_the_same_seed_gives_the_same_episode():
 
 
 def test_zero_actions_change_nothing():
-    trajectory = plan_episodes(problem(), controller(planner=planners.build(planners.ZeroConfig(horizon=4))))
+    trajectory = plan_episodes(problem(), controller(planner=planners.build(planners.ZeroConfig(horizon=4), 4)))
     assert (trajectory.actions == 0).all()
     assert (trajectory.frames == trajectory.frames[:, :1]).all()
 
@@ -191,7 +191,7 @@ def test_a_cost_is_given_the_models_memory_and_the_newest_frame_of_its_own_probl
         seen.append((len(frames), goal.memory.values, goal.current))
         return frames.new_zeros(frames.shape[:2])
 
-    planner = planners.build(planners.IcemConfig(horizon=4, samples=8, elites=4, iterations=1))
+    planner = planners.build(planners.IcemConfig(horizon=4, samples=8, elites=4, iterations=1), 4)
     watched = Scorer(BlobModel(), cost, ScoringConfig(downscale=1, rows_per_call=8))
     watching = Controller(BlobModel(), planner, watched, ControlConfig(steps=1, replan_every=1), torch.Generator())
     plan_episodes(problem(), watching)
@@ -219,9 +219,9 @@ def test_the_mean_over_many_samples_hardly_depends_on_the_seed():
 @pytest.mark.parametrize(
     ("settings", "changes", "message"),
     [
-        (ControlConfig, {"steps": 0}, "steps must be at least 1; got 0"),
-        (ControlConfig, {"replan_every": -1}, "replan_every must be at least 1; got -1"),
-        (ScoringConfig, {"temperature": -0.1}, "temperature must not be negative"),
+        (ControlConfig, {"steps": 0}, "steps must be in"),
+        (ControlConfig, {"replan_every": -1}, "replan_every must be in"),
+        (ScoringConfig, {"temperature": -0.1}, "temperature must be in"),
         (ScoringConfig, {"samples": 2}, "at temperature 0 are all equal"),
     ],
 )

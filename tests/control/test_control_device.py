@@ -50,7 +50,7 @@ def controller(config, planner, device):
     model = assemble(MODEL).to(device).eval()
     return Controller(
         model,
-        planners.build(PLANNERS[planner]),
+        planners.build(PLANNERS[planner], 4),
         Scorer(model, GoalImage(GoalImageConfig()), config),
         ControlConfig(),
         rng,

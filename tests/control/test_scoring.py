@@ -112,9 +112,9 @@ def test_costs_can_be_differentiated_with_respect_to_plans(risk):
     ("changes", "message"),
     [
         ({"risk": "cvar"}, "risk=cvar of one future is that future; set samples above 1"),
-        ({"risk_level": 1.5}, "risk_level must be between 0 and 1; got 1.5"),
-        ({"rows_per_call": -1}, "rows_per_call must be at least 0"),
-        ({"downscale": 0}, "downscale must be at least 1"),
+        ({"risk_level": 1.5}, "risk_level must be in"),
+        ({"rows_per_call": -1}, "rows_per_call must be in"),
+        ({"downscale": 0}, "downscale must be in"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, message):
@@ -124,7 +124,7 @@ def test_settings_that_make_no_sense_are_refused(changes, message):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"count": -1}, "count must be 0"), ({"temperature": 0.0}, "at temperature 0 are all equal")],
+    [({"count": -1}, "count must be in"), ({"temperature": 0.0}, "at temperature 0 are all equal")],
 )
 def test_finalists_that_make_no_sense_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):

@@ -60,7 +60,7 @@ def test_without_the_current_frame_it_says_what_is_missing():
         ({"pattern": "start"}, "one of current, goal; got 'start'"),
         ({"pixel": (0.5, 1.5)}, r"in \[0, 1\]"),
         ({"patch": 4}, "odd"),
-        ({"softness": 0.0}, "softness must be positive"),
+        ({"softness": 0.0}, "softness must be in"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, message):

@@ -104,10 +104,10 @@ def test_proprioception_finds_the_hand_in_the_image():
     ("changes", "message"),
     [
         ({"blurs": ()}, "one or more"),
-        ({"blurs": (-1.0,)}, "non-negative"),
-        ({"reach": -1.0}, "must be positive"),
+        ({"blurs": (-1.0,)}, "blurs must be in"),
+        ({"reach": -1.0}, "reach must be in"),
         ({"distance": "cosine"}, "one of squared, correlation; got 'cosine'"),
-        ({"hand_radius": 0.0}, "hand_radius must be positive; got 0.0"),
+        ({"hand_radius": 0.0}, "hand_radius must be in"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes, message):

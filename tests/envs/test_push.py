@@ -157,7 +157,7 @@ def test_wind_moves_objects_and_is_seeded():
         (lambda: envs.make("push", imagesize=3), "did you mean image_size"),
         (lambda: envs.make("push", shapes=("cone",)), "box, cylinder"),
         (lambda: envs.make("push", render="vulkan"), "'ray' or 'gl'"),
-        (lambda: envs.make("push_occluded", roof=0.5), r"between 0 and 0.4 m wide, or null for none; got 0.5"),
+        (lambda: envs.make("push_occluded", roof=0.5), r"roof must be in \[0.001, 0.399\], got 0.5"),
         (lambda: envs.make("push_bair", roof=0.1), "too low for the gripper"),
         (lambda: envs.make("push").step(np.zeros(4)), r"call reset\(\)"),
         (lambda: envs.make("push").set_state(np.zeros(3)), "finite numbers"),

@@ -127,19 +127,19 @@ PRIOR = {"widths": [4], "blocks": [1]}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"condition_dim": 10**9}, "model.condition_dim must be between 1 and 16384"),
+        ({"condition_dim": 10**9}, "model.condition_dim must be in"),
         ({"condition_dim": 8192}, "the weights do not fit"),
-        ({"flow_width": 10**400}, "model.flow_width must be between"),
-        ({"image_size": -8}, "model.image_size must be between 1 and 4096"),
-        ({"past_frames": 0}, "model.past_frames must be between"),
-        ({"switches": [10**6]}, "model.switches must be between"),
+        ({"flow_width": 10**400}, "model.flow_width must be in"),
+        ({"image_size": -8}, "model.image_size must be in"),
+        ({"past_frames": 0}, "model.past_frames must be in"),
+        ({"switches": [10**6]}, "model.switches must be in"),
         ({"name": ["videoflow"]}, "holds a model named"),
-        ({"priors": [PRIOR, {**PRIOR, "blocks": [10**9]}]}, "blocks must be between 0 and 64"),
+        ({"priors": [PRIOR, {**PRIOR, "blocks": [10**9]}]}, "blocks must be in"),
         ({"priors": [PRIOR, {**PRIOR, "widths": [4] * 10**5}]}, "widths must have at most 1024 numbers"),
         ({"priors": [PRIOR, {**PRIOR, "widths": [4, 4, 4]}]}, "no model can be built so"),
         ({"priors": [PRIOR] * 40}, "cannot be halved"),
         ({"priors": []}, "cannot be halved"),
-        ({"priors": [PRIOR, {**PRIOR, "copy_radius": 10**6, "elements": "copy"}]}, "copy_radius must be between"),
+        ({"priors": [PRIOR, {**PRIOR, "copy_radius": 10**6, "elements": "copy"}]}, "copy_radius must be in"),
     ],
 )
 def test_sizes_are_bounded_before_memory_is_taken(folder, changes, message):

@@ -11,19 +11,19 @@ A, T = 2, 5
 E = 3
 TARGET = torch.tensor([0.5, -0.25])
 CONFIGS = {
-    "icem": planners.IcemConfig(A, T, samples=16, elites=4),
-    "icem_mean": planners.IcemConfig(A, T, samples=16, elites=4, execute="mean"),
-    "icem_refined": planners.IcemConfig(A, T, samples=16, elites=4, refine_steps=2),
-    "cem": planners.CEMConfig(A, T, samples=16, elites=4),
-    "cem_coloured": planners.CEMConfig(A, T, samples=16, elites=4, noise_beta=1.0),
-    "mppi": planners.MPPIConfig(A, T, samples=16),
-    "mppi_controls": planners.MPPIConfig(A, T, samples=16, control_cost=1.0, noise_beta=0.0),
-    "mppi_refined": planners.MPPIConfig(A, T, samples=16, refine_steps=2),
-    "shooting": planners.ShootingConfig(A, T, samples=16),
-    "gradient": planners.GradientConfig(A, T, samples=6, steps=3),
-    "random": planners.RandomConfig(A, T),
-    "random_shooting": planners.RandomConfig(A, T, samples=16),
-    "zero": planners.ZeroConfig(A, T),
+    "icem": planners.IcemConfig(T, samples=16, elites=4),
+    "icem_mean": planners.IcemConfig(T, samples=16, elites=4, execute="mean"),
+    "icem_refined": planners.IcemConfig(T, samples=16, elites=4, refine_steps=2),
+    "cem": planners.CEMConfig(T, samples=16, elites=4),
+    "cem_coloured": planners.CEMConfig(T, samples=16, elites=4, noise_beta=1.0),
+    "mppi": planners.MPPIConfig(T, samples=16),
+    "mppi_controls": planners.MPPIConfig(T, samples=16, control_cost=1.0, noise_beta=0.0),
+    "mppi_refined": planners.MPPIConfig(T, samples=16, refine_steps=2),
+    "shooting": planners.ShootingConfig(T, samples=16),
+    "gradient": planners.GradientConfig(T, samples=6, steps=3),
+    "random": planners.RandomConfig(T),
+    "random_shooting": planners.RandomConfig(T, samples=16),
+    "zero": planners.ZeroConfig(T),
 }
 GAUSSIAN = [name for name, config in CONFIGS.items() if isinstance(config, planners.GaussianConfig)]
 EXECUTES_A_MEAN = ["icem_mean", "mppi", "mppi_controls", "mppi_refined"]  # which is never scored

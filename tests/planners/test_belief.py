@@ -13,7 +13,7 @@ from tests.planners.every_planner import CONFIGS, A, E, T
 @pytest.fixture
 def belief():
     """Of three problems, after a plan."""
-    planner = planners.build(planners.IcemConfig(horizon=4, action_dim=2, samples=12, elites=4, keep_elites=0.5))
+    planner = planners.build(planners.IcemConfig(horizon=4, samples=12, elites=4, keep_elites=0.5), 2)
     cost = lambda plans: (plans - 0.5).square().sum((2, 3))  # noqa: E731
     start = planner.initial_belief(3, "cpu")
     return planner.plan(cost, start, torch.Generator().manual_seed(0)).belief
@@ -36,7 +36,7 @@ def test_shift_drops_what_was_executed_and_repeats_the_last_action(steps):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_shift_by_less_than_nothing_is_refused(name):
     with pytest.raises(ValueError, match="steps must be at least 0, got -1"):
-        planners.build(CONFIGS[name]).initial_belief(1, "cpu").shift(-1)
+        planners.build(CONFIGS[name], A).initial_belief(1, "cpu").shift(-1)
 
 
 def test_forgetting_starts_the_marked_problems_cold_and_leaves_the_others(belief):

@@ -103,15 +103,15 @@ def test_a_plan_led_into_rejection_turns_back():
     assert found.costs.mean() < 0.5 * found.calls[0].mean()
 
 
-CONFIG = planners.IcemConfig(A, T, samples=16, elites=4)
+CONFIG = planners.IcemConfig(T, samples=16, elites=4)
 
 
 def run(config, score=quadratic):
-    planner = planners.build(config)
+    planner = planners.build(config, A)
     return planner.plan(score, planner.initial_belief(E, "cpu"), torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("config", [CONFIG, planners.CEMConfig(A, T), planners.ShootingConfig(A, T)])
+@pytest.mark.parametrize("config", [CONFIG, planners.CEMConfig(T), planners.ShootingConfig(T)])
 def test_refinement_starts_from_what_sampling_found_and_improves_on_it(config):
     plain = run(config)
     refined = run(dataclasses.replace(config, refine_steps=5))
@@ -136,7 +136,7 @@ def test_only_as_many_plans_are_refined_as_asked():
 
 def test_the_nominal_plan_is_one_of_the_starts():
     seen = []
-    planner = planners.build(planners.GradientConfig(A, T))
+    planner = planners.build(planners.GradientConfig(T), A)
     start = torch.full((E, T, A), 0.3)
     belief = dataclasses.replace(planner.initial_belief(E, "cpu"), mean=start)
     score = lambda plans: seen.append(plans.detach()) or quadratic(plans)  # noqa: E731

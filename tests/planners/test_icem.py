@@ -9,7 +9,7 @@ import planners
 
 E, T, A = 2, 6, 2
 # keep_elites 0.5 of 4: two plans return.
-CONFIG = planners.IcemConfig(A, T, samples=12, elites=4, keep_elites=0.5)
+CONFIG = planners.IcemConfig(T, samples=12, elites=4, keep_elites=0.5)
 
 
 class Recorder:
@@ -25,7 +25,7 @@ class Recorder:
 
 
 def run(score, belief=None, **changes):
-    planner = planners.build(dataclasses.replace(CONFIG, **changes))
+    planner = planners.build(dataclasses.replace(CONFIG, **changes), A)
     belief = planner.initial_belief(E, "cpu") if belief is None else belief
     return planner.plan(score, belief, torch.Generator().manual_seed(0))
 
@@ -78,7 +78,7 @@ def test_elites_survive_into_the_next_call_if_switched_on(shift_elites):
 @pytest.mark.parametrize("add_mean", [True, False])
 def test_mean_is_a_candidate_in_the_last_iteration_only(add_mean):
     centre = torch.full((E, T, A), 0.25)
-    start = dataclasses.replace(planners.build(CONFIG).initial_belief(E, "cpu"), mean=centre)
+    start = dataclasses.replace(planners.build(CONFIG, A).initial_belief(E, "cpu"), mean=centre)
     for iterations, last in ((1, 0), (2, 1)):
         score = Recorder(lambda plans: torch.full(plans.shape[:2], torch.nan))  # the belief stays where it is
         run(score, start, add_mean=add_mean, iterations=iterations)
@@ -99,7 +99,7 @@ def test_the_best_or_the_mean_is_executed():
 
 def test_rejected_elites_are_not_kept():
     centre = torch.full((E, T, A), 0.25)
-    start = dataclasses.replace(planners.build(CONFIG).initial_belief(E, "cpu"), mean=centre)
+    start = dataclasses.replace(planners.build(CONFIG, A).initial_belief(E, "cpu"), mean=centre)
     result = run(lambda plans: torch.full(plans.shape[:2], torch.nan), start)
     assert torch.equal(result.belief.elites, centre[:, None].expand(E, 2, T, A))
 
@@ -107,7 +107,7 @@ def test_rejected_elites_are_not_kept():
 def test_with_every_switch_off_it_is_cem():
     off = {"noise_beta": 0.0, "keep_elites": 0.0, "shift_elites": False, "add_mean": False}
     icem = run(Recorder(), **off)
-    cem = planners.build(planners.CEMConfig(A, T, samples=12, elites=4))
+    cem = planners.build(planners.CEMConfig(T, samples=12, elites=4), A)
     plain = cem.plan(Recorder(), cem.initial_belief(E, "cpu"), torch.Generator().manual_seed(0))
     assert torch.equal(icem.actions, plain.actions)
     assert torch.equal(icem.belief.std, plain.belief.std)

@@ -13,7 +13,7 @@ START, GOAL, STD = 0.2, 0.5, 0.15
 
 def one_round(score, **settings):
     """The plans that were scored, and the plan made of them, after one iteration from a mean of START; float64."""
-    planner = planners.build(planners.MPPIConfig(A, T, iterations=1, init_std=STD, **settings))
+    planner = planners.build(planners.MPPIConfig(T, iterations=1, init_std=STD, **settings), A)
     belief = planners.Belief(*(x.double() for x in dataclasses.astuple(planner.initial_belief(E, "cpu"))))
     belief = dataclasses.replace(belief, mean=torch.full_like(belief.mean, START))
     seen = []

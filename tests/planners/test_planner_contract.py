@@ -14,7 +14,7 @@ CHOOSING = [name for name in SAMPLING if name != "random"]  # have more than one
 
 @pytest.fixture(params=CONFIGS)
 def planner(request):
-    return planners.build(CONFIGS[request.param])
+    return planners.build(CONFIGS[request.param], A)
 
 
 def only(names):
@@ -55,7 +55,7 @@ def test_same_generator_seed_same_plan(planner):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_held_components_stay_where_they_are(name):
-    planner = planners.build(dataclasses.replace(CONFIGS[name], hold={"1": 0.75}))
+    planner = planners.build(dataclasses.replace(CONFIGS[name], hold={"1": 0.75}), A)
     seen = []
 
     def score(plans):
@@ -83,7 +83,7 @@ def test_names_say_what_is_held():
 )
 def test_what_cannot_be_held_is_refused(hold, message):
     with pytest.raises(ValueError, match=message):
-        dataclasses.replace(CONFIGS["icem"], hold=hold)
+        planners.build(dataclasses.replace(CONFIGS["icem"], hold=hold), A)
 
 
 @only(SAMPLING)
@@ -184,7 +184,7 @@ def test_costs_of_the_wrong_shape_are_refused(planner):
 
 
 def test_a_belief_of_another_horizon_is_refused(planner):
-    longer = planners.build(planners.ZeroConfig(A, T + 1)).initial_belief(E, "cpu")
+    longer = planners.build(planners.ZeroConfig(T + 1), A).initial_belief(E, "cpu")
     with pytest.raises(ValueError, match=r"belief must be over \(T, A\) = \(5, 2\), got \(6, 2\)"):
         planner.plan(quadratic, longer, rng())
 
@@ -215,7 +215,7 @@ def test_the_unit_of_the_cost_does_not_matter(planner):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_batch_plans_as_well_as_one_problem_at_a_time(name):
-    planner, count = planners.build(CONFIGS[name]), 60
+    planner, count = planners.build(CONFIGS[name], A), 60
     batch = planner.plan(quadratic, planner.initial_belief(count, "cpu"), rng()).cost.double()
     single = torch.cat([planner.plan(quadratic, None, rng(seed)).cost for seed in range(1, 1 + count)]).double()
     error = ((batch.var() + single.var()) / count).sqrt()

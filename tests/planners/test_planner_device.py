@@ -5,7 +5,7 @@ import torch
 
 import planners
 from tests.no_waiting import NoWaiting
-from tests.planners.every_planner import CONFIGS
+from tests.planners.every_planner import CONFIGS, A
 
 every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 
@@ -32,7 +32,7 @@ def test_the_guard_sees_a_wait(wait):
 
 @every_config
 def test_plan_never_waits(config):
-    planner = planners.build(config)
+    planner = planners.build(config, A)
     rng = torch.Generator().manual_seed(0)
     with NoWaiting():
         cold = planner.plan(quadratic, None, rng)
@@ -43,7 +43,7 @@ def test_plan_never_waits(config):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @every_config
 def test_plan_never_waits_on_cuda(config):
-    planner = planners.build(config)
+    planner = planners.build(config, A)
     rng = torch.Generator("cuda").manual_seed(0)
     planner.plan(quadratic, None, rng)  # the first call may build FFT plans and load kernels
     torch.cuda.set_sync_debug_mode("error")

@@ -13,11 +13,11 @@ E, T, A = 3, 6, 2
 THOROUGH = {"samples": 1000, "iterations": 60, "elites": 100, "momentum": 0.3, "min_std": 1e-6}
 # A jagged optimum needs jagged noise: at noise_beta=2 planners are meant to find smooth plans, and do only that.
 PLANNERS = {
-    "cem": planners.CEMConfig(A, T, **THOROUGH),
-    "icem": planners.IcemConfig(A, T, **THOROUGH, noise_beta=0.0),
-    "mppi": planners.MPPIConfig(A, T, samples=1000, iterations=60, init_std=0.1, noise_beta=0.0),
-    "shooting": planners.ShootingConfig(A, T, samples=300, iterations=150, shrink=0.95, noise_beta=0.0),
-    "gradient": planners.GradientConfig(A, T, steps=200),
+    "cem": planners.CEMConfig(T, **THOROUGH),
+    "icem": planners.IcemConfig(T, **THOROUGH, noise_beta=0.0),
+    "mppi": planners.MPPIConfig(T, samples=1000, iterations=60, init_std=0.1, noise_beta=0.0),
+    "shooting": planners.ShootingConfig(T, samples=300, iterations=150, shrink=0.95, noise_beta=0.0),
+    "gradient": planners.GradientConfig(T, steps=200),
 }
 # Reached ten times better but for the worst conditioned of the problems, tracking. MPPI's std does not shrink.
 TOLERANCE = {"cem": 2e-3, "icem": 2e-3, "mppi": 5e-2, "shooting": 2e-2, "gradient": 2e-3}
@@ -26,7 +26,7 @@ every_planner = pytest.mark.parametrize("name", PLANNERS)
 
 def solve(config, score):
     """Plan in float64, so that rounding is no part of the answer."""
-    planner = planners.build(config)
+    planner = planners.build(config, A)
     cold = planner.initial_belief(E, "cpu")
     belief = planners.Belief(*(x.double() for x in dataclasses.astuple(cold)))
     return planner.plan(score, belief, torch.Generator().manual_seed(0))
@@ -52,7 +52,7 @@ def test_coloured_noise_finds_smooth_optima_and_misses_jagged_ones():
     error = {}
     for name, optimum in {"smooth": smooth, "jagged": jagged}.items():
         result = solve(
-            planners.IcemConfig(A, T, **THOROUGH), lambda plans, to=optimum: (plans - to).square().sum(dim=(2, 3))
+            planners.IcemConfig(T, **THOROUGH), lambda plans, to=optimum: (plans - to).square().sum(dim=(2, 3))
         )
         error[name] = (result.actions - optimum).abs().max().item()
     assert error["smooth"] < 0.02
@@ -100,7 +100,7 @@ def test_the_global_optimum_is_found_although_a_worse_one_is_nearer(name):
         far = (plans + 0.8).square().mean(dim=(2, 3))
         return torch.minimum(near, far)
 
-    planner = planners.build(planners.config_class(name)(1, 3, samples=256))
+    planner = planners.build(planners.config_class(name)(3, samples=256), 1)
     result = planner.plan(score, planner.initial_belief(20, "cpu"), torch.Generator().manual_seed(0))
     assert ((result.actions + 0.8).abs().mean(dim=(1, 2)) < 0.25).all()
 
@@ -112,7 +112,7 @@ def test_a_warm_start_improves_on_a_cold_one(name):
     def score(plans):
         return (plans - optimum).square().sum(dim=(2, 3))
 
-    planner = planners.build(planners.config_class(name)(A, T, init_std=0.3))
+    planner = planners.build(planners.config_class(name)(T, init_std=0.3), A)
     rng = torch.Generator().manual_seed(0)
     cold = planner.plan(score, planner.initial_belief(32, "cpu"), rng)
     warm = planner.plan(score, cold.belief.shift(1), rng)
@@ -155,7 +155,7 @@ class Pusher:
 
     def run(self, config, steps, seed):
         """Closed loop, one action per plan; the share of problems with the object within 3 cm of the goal."""
-        planner = planners.build(config)
+        planner = planners.build(config, A)
         belief, rng = planner.initial_belief(len(self.goal), "cpu"), torch.Generator().manual_seed(seed)
         for _ in range(steps):
             plan = planner.plan(self.score, belief, rng)
@@ -166,7 +166,7 @@ class Pusher:
 
 def test_pushing_is_solved_by_coloured_noise_or_gradients_and_not_by_random_shooting():
     """192 rollouts of 8 steps per action each, or what costs about as much; 14 actions, 200 tasks, the same for all."""
-    budget = {"action_dim": 2, "horizon": 8}
+    budget = {"horizon": 8}
     configs = {
         "icem": planners.IcemConfig(**budget, samples=64),
         "mppi": planners.MPPIConfig(**budget, samples=64),

@@ -12,7 +12,7 @@ E, T, A = 2, 5, 2
 
 def run(start=None, score=lambda plans: (plans - 0.4).square().sum(dim=(2, 3)), **settings):
     """What the score was asked, and the plan."""
-    planner, seen = planners.build(planners.ShootingConfig(A, T, **settings)), []
+    planner, seen = planners.build(planners.ShootingConfig(T, **settings), A), []
     belief = planner.initial_belief(E, "cpu")
     if start is not None:
         belief = dataclasses.replace(belief, mean=start)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vfplan.checks import require_at_least
+from vfplan.checks import require_ranges, within
 from vfplan.data.filling import FillConfig
 
 if TYPE_CHECKING:
@@ -20,21 +20,19 @@ PLANNER = "planner"
 class ExplorationConfig:
     """How `policy=planner` differs from a planner that is to succeed."""
 
-    noise: float = 0.1
+    noise: float = within(0.1, 0, 1)
     """Share of the actions that noise is added to."""
-    noise_std: float = 0.3
+    noise_std: float = within(0.3, 0, 10)
     """Standard deviation of it, in every component that is not held."""
-    goal_actions: int = 15
+    goal_actions: int = within(15, 1, 100000)
     """Actions after which a new goal is drawn, at the next planning."""
-    goal_reached: float = 0.03
+    goal_reached: float = within(0.03, 0, 10)
     """Distance (m) of the object from its place below which a new goal is drawn at once."""
-    lockstep: int = 8
+    lockstep: int = within(8, 1, 10_000)
     """Episodes of a shard that are run side by side."""
 
     def __post_init__(self) -> None:
-        require_at_least(self, noise_std=0, goal_actions=1, goal_reached=0, lockstep=1)
-        if not 0 <= self.noise <= 1:
-            raise ValueError(f"noise must be a share between 0 and 1; got {self.noise}")
+        require_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class CollectConfig(FillConfig):
     """What to collect; the comments in `configs/collect.yaml` say what each key is."""
 
     env: EnvConfig
-    episodes: int = 1000
+    episodes: int = within(1000, 1, 1_000_000_000)
     policy: str = "auto"
     checkpoint: str = ""
     settings: str = ""
@@ -50,8 +48,6 @@ class CollectConfig(FillConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.episodes < 1:
-            raise ValueError(f"episodes must be >= 1, got {self.episodes}")
         for name in ("checkpoint", "settings"):
             if self.policy != PLANNER and getattr(self, name):
                 raise ValueError(f"{name}= is for policy={PLANNER}; policy={self.policy} plans with no model")

@@ -86,7 +86,7 @@ def build_planner(config: PlannerConfig, world: World[Any]) -> SearchPlanner[Any
     """The planner for actions in `world`, which says what is held where `config` does not. Raises UserError."""
     names, hold = world.action_names, config.hold
     try:
-        fitting = replace(config, action_dim=len(names), hold=dict(world.hold) if hold is None else hold)
+        fitting = replace(config, hold=dict(world.hold) if hold is None else hold)
         return planners.build(fitting, names)
     except ValueError as error:
         raise UserError(f"planner: {error}") from error

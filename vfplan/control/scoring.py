@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vfplan.checks import require_at_least, within
+from vfplan.checks import require_ranges, within
 from vfplan.control.finalists import Score, with_finalists
 from vfplan.control.risk import Risk, over_futures
 from vfplan.costs import Cost, Goal
@@ -35,9 +35,7 @@ class FuturesConfig:
     """Scales the noise of the imagined futures; 0 imagines the one most likely course."""
 
     def __post_init__(self) -> None:
-        require_at_least(self, downscale=1, samples=1)
-        if self.temperature < 0:
-            raise ValueError(f"temperature must not be negative; got {self.temperature}")
+        require_ranges(self)
         if self.samples > 1 and self.temperature == 0:
             raise ValueError(f"samples={self.samples} at temperature 0 are all equal; set temperature above 0")
 
@@ -48,13 +46,8 @@ class FinalistsConfig(FuturesConfig):
 
     samples: int = within(4, 1, 10_000)
     temperature: float = within(0.5, 0, 10)
-    count: int = within(0, 0, 100_000)
+    count: int = within(0, 0, 10_000)
     """Candidates of each problem and call that are scored again; 0 is no second look."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.count < 0:
-            raise ValueError(f"count must be 0 (none) or more; got {self.count}")
 
 
 @dataclass(frozen=True)
@@ -73,9 +66,6 @@ class ScoringConfig(FuturesConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(self, rows_per_call=0)
-        if not 0 <= self.risk_level <= 1:
-            raise ValueError(f"risk_level must be between 0 and 1; got {self.risk_level}")
         if self.risk != "mean" and max(stage.samples for stage in self.stages()) == 1:
             raise ValueError(f"risk={self.risk} of one future is that future; set samples above 1")
 

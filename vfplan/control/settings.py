@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vfplan.checks import require_at_least, within
+from vfplan.checks import MOST_SEED, require_ranges, within
 
 if TYPE_CHECKING:
     from envs.base import EnvConfig
@@ -29,7 +29,7 @@ class ControlConfig:
     """The surprise.json that `vfplan.monitor` wrote; empty for no monitor."""
 
     def __post_init__(self) -> None:
-        require_at_least(self, steps=1, replan_every=1)
+        require_ranges(self)
 
     def require_horizon(self, horizon: int) -> None:
         """Raise ValueError unless plans of `horizon` actions last until the next one is made."""
@@ -51,11 +51,11 @@ class ClosedLoopConfig:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int = within(0, 0, 1024)
     device: str = "auto"
-    seed: int = within(0, 0, 2**62)
+    seed: int = within(0, 0, MOST_SEED)
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        require_at_least(self, lockstep=1, threads=0)
+        require_ranges(self)
         self.control.require_horizon(self.planner.horizon)
 
 
@@ -67,11 +67,6 @@ class SessionConfig(ClosedLoopConfig):
     tasks: Literal["benchmark", "dev"] = "benchmark"
     num_tasks: int = within(10, 0, 1_000_000)
     goal_hand: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.num_tasks < 0:
-            raise ValueError(f"num_tasks must be 0 (all) or more; got {self.num_tasks}")
 
 
 @dataclass(frozen=True, kw_only=True)

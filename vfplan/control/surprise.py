@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vfplan.checks import require_at_least
+from vfplan.checks import require_ranges, within
 from vfplan.models.base import Context, MonitorableModel
 from vfplan.models.precision import in_float32
 
@@ -21,15 +21,13 @@ from vfplan.models.precision import in_float32
 class SurpriseConfig:
     """What becomes of the surprise of all cells."""
 
-    cells: int = 4
+    cells: int = within(4, 1, 1_000_000)
     """The most surprising cells, whose mean counts; 1 is the single worst."""
-    smoothing: float = 0.0
+    smoothing: float = within(0.0, 0, 0.9999)
     """Weight of the past in an exponentially weighted average over time; 0 looks at each frame alone."""
 
     def __post_init__(self) -> None:
-        require_at_least(self, cells=1)
-        if not 0 <= self.smoothing < 1:
-            raise ValueError(f"smoothing must be at least 0 and below 1; got {self.smoothing}")
+        require_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -79,13 +79,6 @@ def over_time(distance: Tensor, final_weight: float) -> Tensor:
     return total / (distance.shape[-1] + final_weight - 1.0)
 
 
-def require_positive(**values: float) -> None:
-    """Raise ValueError, naming it, for the first value that is not above 0."""
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive; got {value}")
-
-
 def contrast(images: Tensor) -> Tensor:
     """Mean square (E,) of images (E, C, Y, X) around their own mean colour."""
     return (images - images.mean(dim=(-2, -1), keepdim=True)).square().mean(dim=(1, 2, 3)).clamp_min(1e-6)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vfplan.costs.base import CostConfig, Goal, over_time, require_positive, strength
+from vfplan.checks import require_ranges, within
+from vfplan.costs.base import CostConfig, Goal, over_time, strength
 from vfplan.costs.blur import pyramid
 from vfplan.errors import UserError
 from vfplan.pixels import chroma
@@ -30,24 +31,22 @@ class DesignatedPixelConfig(CostConfig):
     pattern: Pattern = "goal"
     """Around which designated pixel the pattern is taken that is looked for in imagined frames: that of the current
     frame (it is followed by correlation) or that of the goal image (frames are registered to the goal)."""
-    pixel: tuple[float, float] | None = None
+    pixel: tuple[float, float] | None = within(None, 0, 1)
     """(column, row), in fractions of the image, of the designated pixel in the image that the pattern is taken from;
     None designates the most colourful place that differs between current frame and goal."""
-    patch: int = 5
+    patch: int = within(5, 1, 1023)
     """Width of the pattern in pixels of the imagined frames, odd."""
-    softness: float = 0.05
+    softness: float = within(0.05, 1e-6, 1e6)
     """Mismatch, relative to the pattern's own energy, that makes a place e times less likely."""
-    final_weight: float = 10.0
+    final_weight: float = within(10.0, 1e-6, 1e6)
     """Weight of the last step; the others have 1."""
 
     def __post_init__(self) -> None:
         if self.pattern not in PATTERNS:
             raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}; got {self.pattern!r}")
-        if self.pixel is not None and not all(0 <= place <= 1 for place in self.pixel):
-            raise ValueError(f"pixel must be a column and a row in [0, 1]; got {self.pixel}")
-        if self.patch < 1 or self.patch % 2 == 0:
-            raise ValueError(f"patch must be odd and at least 1; got {self.patch}")
-        require_positive(softness=self.softness, final_weight=self.final_weight)
+        if self.patch % 2 == 0:
+            raise ValueError(f"patch must be odd; got {self.patch}")
+        require_ranges(self)
 
 
 class DesignatedPixel:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vfplan.costs.base import CostConfig, Goal, over_time, require_positive
+from vfplan.checks import require_ranges, within
+from vfplan.costs.base import CostConfig, Goal, over_time
 from vfplan.costs.hand import hand_path
 
 AWAY = 0.5
@@ -27,26 +28,22 @@ class DisplacementConfig(CostConfig):
     """Settings of `Displacement`."""
 
     name: str = "displacement"
-    hues: int = 12
+    hues: int = within(12, 3, 360)
     """How many hues are kept apart; each reaches over a sixth of the circle to both sides."""
-    faint: float = 0.02
+    faint: float = within(0.02, 0, 0.99)
     """Colour (length of chroma) below it does not count; predictions are never quite grey."""
-    lost: float = 0.1
+    lost: float = within(0.1, 1e-6, 1)
     """Share of the goal's mass of a hue below which it is taken to be where it was last."""
-    in_place: float = 0.3
+    in_place: float = within(0.3, 1e-6, 1e6)
     """Weight of a hue that is in place now, relative to the mean of those that are not."""
-    final_weight: float = 5.0
+    final_weight: float = within(5.0, 1e-6, 1e6)
     """Weight of the last step; the others have 1."""
-    reach: float = 0.1
+    reach: float = within(0.1, 0, 1e6)
     """Weight of the distance, in image widths, from the hand to behind what is not yet in place, seen from its goal;
     needs proprioception."""
 
     def __post_init__(self) -> None:
-        require_positive(final_weight=self.final_weight, in_place=self.in_place, lost=self.lost)
-        if self.hues < 3:
-            raise ValueError(f"hues must be at least 3; got {self.hues}")
-        if self.reach < 0 or not 0 <= self.faint < 1:
-            raise ValueError(f"reach and faint must not be negative, faint below 1; got {self.reach} and {self.faint}")
+        require_ranges(self)
 
 
 class Displacement:

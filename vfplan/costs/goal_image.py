@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, over_time, require_positive
+from vfplan.checks import require_ranges, within
+from vfplan.costs.base import CostConfig, Goal, over_time
 from vfplan.costs.blur import pyramid
 from vfplan.costs.hand import hand_free, reach
 from vfplan.pixels import chroma
@@ -24,25 +25,23 @@ class GoalImageConfig(CostConfig):
     """Compare colour minus its grey, so that a grey hand and its shadow do not count."""
     mask: bool = False
     """Leave out a disc where the hand will be, so that no hand counts, whatever its colour; needs proprioception."""
-    hand_radius: float = 0.09
+    hand_radius: float = within(0.09, 1e-3, 2)
     """Radius of that disc, in image widths."""
     distance: Literal["squared", "correlation"] = "squared"
     """How blurred images are compared, see `DISTANCES`."""
-    blurs: tuple[float, ...] = (0.0, 0.0625, 0.125, 0.25)
+    blurs: tuple[float, ...] = within((0.0, 0.0625, 0.125, 0.25), 0, 10)
     """Standard deviations of the Gaussian blurs, in image widths; 0 is no blur."""
-    final_weight: float = 5.0
+    final_weight: float = within(5.0, 1e-6, 1e6)
     """Weight of the last step; the others have 1."""
-    reach: float = 0.1
+    reach: float = within(0.1, 0, 1e6)
     """Weight of the distance, in image widths, between the hand and what is not yet in place; needs proprioception."""
 
     def __post_init__(self) -> None:
-        if not self.blurs or min(self.blurs) < 0:
-            raise ValueError(f"blurs must be one or more non-negative widths; got {self.blurs}")
-        if self.final_weight <= 0 or self.reach < 0:
-            raise ValueError(f"weights must be positive; got final_weight={self.final_weight}, reach={self.reach}")
+        if not self.blurs:
+            raise ValueError("blurs must be one or more widths")
         if self.distance not in DISTANCES:
             raise ValueError(f"distance must be one of {', '.join(DISTANCES)}; got {self.distance!r}")
-        require_positive(hand_radius=self.hand_radius)
+        require_ranges(self)
 
 
 def squared(seen: Tensor, target: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, LatentSpace, require_positive
+from vfplan.checks import require_ranges, within
+from vfplan.costs.base import CostConfig, Goal, LatentSpace
 from vfplan.costs.latent import chosen_levels
 from vfplan.errors import UserError
 
@@ -16,11 +17,11 @@ class GoalLikelihoodConfig(CostConfig):
     """Settings of `GoalLikelihood`."""
 
     name: str = "goal_likelihood"
-    levels: int = 1
+    levels: int = within(1, 1, 12)
     """How many of the coarsest levels count; there must be as many at the scale of imagination."""
 
     def __post_init__(self) -> None:
-        require_positive(levels=self.levels)
+        require_ranges(self)
 
 
 class GoalLikelihood:

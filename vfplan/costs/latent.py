@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, LatentSpace, contrast, over_time, require_positive
+from vfplan.checks import require_ranges, within
+from vfplan.costs.base import CostConfig, Goal, LatentSpace, contrast, over_time
 from vfplan.costs.hand import hand_free
 from vfplan.errors import UserError
 
@@ -17,17 +18,17 @@ class LatentConfig(CostConfig):
     """Settings of `Latent`."""
 
     name: str = "latent"
-    levels: int = 1
+    levels: int = within(1, 1, 12)
     """How many of the coarsest levels are compared; there must be as many at the scale of imagination."""
     mask: bool = False
     """Leave out the latents of a disc where the hand will be; needs proprioception."""
-    hand_radius: float = 0.09
+    hand_radius: float = within(0.09, 1e-3, 2)
     """Radius of that disc, in image widths."""
-    final_weight: float = 5.0
+    final_weight: float = within(5.0, 1e-6, 1e6)
     """Weight of the last step; the others have 1."""
 
     def __post_init__(self) -> None:
-        require_positive(levels=self.levels, final_weight=self.final_weight, hand_radius=self.hand_radius)
+        require_ranges(self)
 
 
 class Latent:

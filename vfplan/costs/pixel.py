@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from vfplan.costs.base import CostConfig, Goal, contrast, over_time, require_positive
+from vfplan.checks import require_ranges, within
+from vfplan.costs.base import CostConfig, Goal, contrast, over_time
 from vfplan.pixels import chroma
 
 
@@ -15,11 +16,11 @@ class PixelConfig(CostConfig):
     """Settings of `Pixel`."""
 
     name: str = "pixel"
-    final_weight: float = 5.0
+    final_weight: float = within(5.0, 1e-6, 1e6)
     """Weight of the last step; the others have 1."""
 
     def __post_init__(self) -> None:
-        require_positive(final_weight=self.final_weight)
+        require_ranges(self)
 
 
 class Pixel:
@@ -41,11 +42,11 @@ class ChromaConfig(CostConfig):
     """Settings of `Chroma`."""
 
     name: str = "chroma"
-    final_weight: float = 5.0
+    final_weight: float = within(5.0, 1e-6, 1e6)
     """Weight of the last step; the others have 1."""
 
     def __post_init__(self) -> None:
-        require_positive(final_weight=self.final_weight)
+        require_ranges(self)
 
 
 class Chroma:

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vfplan.costs.base import Cost, CostConfig, Goal, LatentSpace, require_positive
+from vfplan.checks import require_ranges, within
+from vfplan.costs.base import Cost, CostConfig, Goal, LatentSpace
 from vfplan.costs.singles import SINGLES, build_single, config_of
 
 
@@ -17,12 +18,12 @@ class Term:
     """One cost of a sum. Raises UserError for a name or a setting that does not exist."""
 
     name: str
-    weight: float = 1.0
+    weight: float = within(1.0, 1e-6, 1e6)
     settings: dict[str, Any] = field(default_factory=dict)
     """Keys of that cost; what is not given has its default."""
 
     def __post_init__(self) -> None:
-        require_positive(weight=self.weight)
+        require_ranges(self)
         self.cost()
 
     def cost(self) -> CostConfig:

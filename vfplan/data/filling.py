@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
+from vfplan.checks import MOST_SEED, require_ranges, within
 from vfplan.data.episode import Episode
 from vfplan.data.store import ShardRecord, StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
@@ -31,16 +32,14 @@ class FillConfig:
     """The keys that every command has that makes a store; the comments in its YAML file say what each is."""
 
     out: str = ""
-    workers: int = 0
-    seed: int = 0
-    shard_episodes: int = 128
+    workers: int = within(0, 0, 1024)
+    seed: int = within(0, 0, MOST_SEED)
+    shard_episodes: int = within(128, 1, 100_000)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in {"workers": 0, "seed": 0, "shard_episodes": 1}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be >= {least}, got {getattr(self, name)}")
+        require_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from vfplan.checks import require_at_least, within
+from vfplan.checks import require_ranges, within
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class LearningConfig:
     actions, as in the memory of a controller that has just begun."""
     micro_batches: int = within(1, 1, 10_000)
     """Parts that a batch is worked through in, one after the other or on several processes; the result is the same."""
-    learning_rate: float = within(2e-3, 0, 100)
+    learning_rate: float = within(2e-3, 1e-12, 100)
     schedule: Literal["cosine", "constant"] = "cosine"
     """After the warm-up: half a cosine to zero, or no change."""
-    adam: tuple[float, float, float] = within((0.9, 0.99, 1e-8), 0, 1)
+    adam: tuple[float, float, float] = within((0.9, 0.99, 1e-8), 0, 0.999999)
     """beta1, beta2 and epsilon of Adam (Kingma and Ba, 2015)."""
     flow_rate: float = within(0.05, 0, 100)
     """Learning rate of the flow steps, as a share of that of the priors: where pixels stand still, latents must keep
@@ -50,12 +50,8 @@ class LearningConfig:
     """Largest gradient norm of a level's prior, and of its flow steps; infinite for no limit."""
 
     def __post_init__(self) -> None:
-        require_at_least(self, steps=1, lead_in=0)
-        if min(self.batch, default=0) < 0 or max(self.batch, default=0) == 0:
+        require_ranges(self)
+        if max(self.batch, default=0) == 0:
             raise ValueError(f"batch must give windows to one level or more, and 0 to the others; got {self.batch}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
         if self.micro_batches < 1 or any(rows % self.micro_batches for rows in self.batch):
             raise ValueError(f"batch {self.batch} does not split into micro_batches={self.micro_batches} equal parts")
-        if self.imagined_steps < 0:
-            raise ValueError(f"imagined_steps must not be negative; got {self.imagined_steps}")

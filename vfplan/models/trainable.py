@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from vfplan.checks import within
+from vfplan.checks import require_ranges, within
 from vfplan.models.base import Clip, Context, LikelihoodModel
 from vfplan.models.hand import Hand
 from vfplan.models.precision import reducible
@@ -32,8 +32,7 @@ class Architecture:
     """How the hand moves, for a model that is told where it is; its coarsest level then sees a map of it."""
 
     def __post_init__(self) -> None:
-        if self.past_frames < 1:
-            raise ValueError(f"past_frames must be at least 1; got {self.past_frames}")
+        require_ranges(self)
         if self.switches and not 0 <= min(self.switches) <= max(self.switches) < self.action_dim:
             raise ValueError(f"switches are places in an action of {self.action_dim}; got {self.switches}")
 

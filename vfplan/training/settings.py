@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vfplan.checks import require_at_least, within
+from vfplan.checks import MOST_SEED, require_ranges, within
 
 if TYPE_CHECKING:
     from vfplan.models.recipe import LearningConfig
@@ -34,14 +34,12 @@ class TrainConfig:
     tensorboard: bool = False
     threads: int = within(0, 0, 1024)
     device: str = "auto"
-    seed: int = within(0, 0, 2**62)
+    seed: int = within(0, 0, MOST_SEED)
     run_dir: str = ""
     allow_mismatch: bool = False
 
     def __post_init__(self) -> None:
-        require_at_least(
-            self, validation_episodes=1, validate_every=1, log_every=1, save_every=1, keep=1, max_skipped=1, threads=0
-        )
+        require_ranges(self)
         count, shares = len(self.stores), self.shares
         if count < 1:
             raise ValueError("data must name at least one store")

@@ -137,10 +137,10 @@ def test_a_step_that_does_not_exist_is_refused(call):
 
 def test_impossible_settings_are_refused():
     for make, message in [
-        (lambda: Movement(19), "image_size must be 20 to 1024; got 19"),
-        (lambda: Movement(1025), "image_size must be 20 to 1024; got 1025"),
-        (lambda: Slip(slip=1.1), "slip must be a probability; got 1.1"),
-        (lambda: Slip(slip=float("nan")), "slip must be a probability; got nan"),
+        (lambda: Movement(19), r"image_size must be in \[20, 1024\], got 19"),
+        (lambda: Movement(1025), r"image_size must be in \[20, 1024\], got 1025"),
+        (lambda: Slip(slip=1.1), r"slip must be in \[0, 1\], got 1.1"),
+        (lambda: Slip(slip=float("nan")), r"slip must be in \[0, 1\], got nan"),
     ]:
         with pytest.raises(ValueError, match=message):
             make()

@@ -73,10 +73,10 @@ def test_the_scene_is_the_same_in_all_episodes_and_the_noise_is_not():
 
 def test_impossible_settings_are_refused():
     for values, message in [
-        ({"noise_std": 0.4}, "noise_std must be 0.5 to 15 levels; got 0.4"),
-        ({"noise_std": 15.5}, "noise_std must be 0.5 to 15 levels; got 15.5"),
-        ({"image_size": 15}, "image_size must be 16 to 1024; got 15"),
-        ({"length": 0}, "length must be >= 1; got 0"),
+        ({"noise_std": 0.4}, r"noise_std must be in \[0.5, 15\], got 0.4"),
+        ({"noise_std": 15.5}, r"noise_std must be in \[0.5, 15\], got 15.5"),
+        ({"image_size": 15}, r"image_size must be in \[16, 1024\], got 15"),
+        ({"length": 0}, "length must be in"),
     ]:
         with pytest.raises(ValueError, match=message):
             Noise(**values)

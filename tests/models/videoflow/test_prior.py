@@ -67,11 +67,11 @@ def test_components_start_as_copies_from_different_places():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"components": 0}, "components must be at least 1"),
-        ({"copy_radius": -1, "elements": "copy"}, "copy_radius and advection_radius must be at least 0; got -1 and 0"),
-        ({"advection_radius": -1}, "copy_radius and advection_radius must be at least 0; got 0 and -1"),
+        ({"components": 0}, "components must be in"),
+        ({"copy_radius": -1, "elements": "copy"}, "copy_radius must be in"),
+        ({"advection_radius": -1}, "advection_radius must be in"),
         ({"copy_radius": 1}, "copy_radius=1 needs elements=copy; got gaussian"),
-        ({"past_frames": -1}, "past_frames must be at least 1, or 0 for all; got -1"),
+        ({"past_frames": -1}, "past_frames must be in"),
         ({"elements": "gated"}, "elements must be gaussian or faithful or copy; got gated"),
     ],
 )

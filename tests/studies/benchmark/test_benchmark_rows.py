@@ -261,9 +261,9 @@ def test_episodes_of_other_settings_are_not_mixed(more, words, whole, capsys):
         (['settings="planner.samples=x"'], ["planner.samples must be an integer"]),
         (["reference=best"], ["reference must be one of the rows random, zero", "'best'"]),
         (["data_policy=bare"], ["data_policy: no policy 'bare'", "did you mean bair?"]),
-        (["workers=-1"], ["workers must be at least 0; got -1"]),
+        (["workers=-1"], ["workers must be in"]),
         (["workers=2", "threads=2"], ["each of workers=2 processes has one thread; got threads=2: leave one out"]),
-        (["steps=0"], ["steps must be at least 1; got 0"]),
+        (["steps=0"], ["steps must be in"]),
         (["lockstpe=3"], ["did you mean 'lockstep'"]),
     ],
 )

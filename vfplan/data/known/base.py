@@ -49,9 +49,3 @@ def check_step(step: int, length: int) -> None:
     """Raise ValueError unless 0 <= step < length."""
     if not 0 <= step < length:
         raise ValueError(f"step must be 0 to {length - 1}; got {step}")
-
-
-def check_image_size(image_size: int, least: int) -> None:
-    """Raise ValueError unless least <= image_size <= 1024."""
-    if not least <= image_size <= 1024:
-        raise ValueError(f"image_size must be {least} to 1024; got {image_size}")

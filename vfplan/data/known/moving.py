@@ -17,8 +17,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vfplan.checks import require_ranges, within
 from vfplan.data.episode import Episode
-from vfplan.data.known.base import check_image_size, check_step
+from vfplan.data.known.base import check_step
 from vfplan.data.known.shapes import CANVAS, COLOURS, KINDS, SIZE_UNITS, Shape, draw
 
 Floats = NDArray[np.float64]
@@ -51,13 +52,13 @@ class MovingShape(ABC):
         image_size: pixels per side; multiples of 10 make every step a whole number of pixels.
     """
 
-    image_size: int = 64
+    image_size: int = within(64, LEAST_IMAGE_SIZE, 1024)
 
     length: ClassVar[int]
     policy: ClassVar[str]
 
     def __post_init__(self) -> None:
-        check_image_size(self.image_size, LEAST_IMAGE_SIZE)
+        require_ranges(self)
 
     @abstractmethod
     def probabilities(self, seed: int, index: int, step: int) -> Floats:
@@ -140,15 +141,13 @@ class Slip(MovingShape):
     """
 
     name: str = "slip"
-    slip: float = 0.2
+    slip: float = within(0.2, 0, 1)
 
     length: ClassVar[int] = 3
     policy: ClassVar[str] = "uniform"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.slip <= 1:
-            raise ValueError(f"slip must be a probability; got {self.slip}")
 
     def probabilities(self, seed: int, index: int, step: int) -> Floats:
         """Return 1 - slip for the outcome (8,) in the direction of the action, slip / 7 for each of the others."""

@@ -13,8 +13,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vfplan.checks import require_ranges, within
 from vfplan.data.episode import Episode
-from vfplan.data.known.base import check_image_size, check_step
+from vfplan.data.known.base import check_step
 
 DRAWS = 1 << 16  # equally likely values of 16 random bits
 DARKEST, BRIGHTEST = 64, 192  # of the scene, in levels
@@ -39,18 +40,14 @@ class Noise:
     """
 
     name: str = "noise"
-    image_size: int = 64
-    noise_std: float = 4.0
-    length: int = 4
+    image_size: int = within(64, GRID, 1024)
+    noise_std: float = within(4.0, 0.5, 15)
+    length: int = within(4, 1, 100_000)
 
     policy: ClassVar[str] = "none"
 
     def __post_init__(self) -> None:
-        check_image_size(self.image_size, GRID)
-        if not 0.5 <= self.noise_std <= 15:
-            raise ValueError(f"noise_std must be 0.5 to 15 levels; got {self.noise_std}")
-        if self.length < 1:
-            raise ValueError(f"length must be >= 1; got {self.length}")
+        require_ranges(self)
 
     def scene(self) -> NDArray[np.uint8]:
         """Return the frame (Y, X, 3) without noise: coloured squares on a gradient, between DARKEST and BRIGHTEST."""

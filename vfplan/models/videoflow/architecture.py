@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from vfplan.checks import within
+from vfplan.checks import require_ranges, within
 from vfplan.flows import HaarLevel, Level, TopLevel
 from vfplan.models.trainable import Architecture
 from vfplan.models.videoflow.dequantisation import LearnedDequantiser, UniformDequantiser
@@ -36,13 +36,7 @@ class PriorConfig:
     """How many of the remembered frames this level sees, the newest ones; 0 for all."""
 
     def __post_init__(self) -> None:
-        if self.components < 1:
-            raise ValueError(f"components must be at least 1; got {self.components}")
-        if min(self.copy_radius, self.advection_radius) < 0:
-            got = f"{self.copy_radius} and {self.advection_radius}"
-            raise ValueError(f"copy_radius and advection_radius must be at least 0; got {got}")
-        if self.past_frames < 0:
-            raise ValueError(f"past_frames must be at least 1, or 0 for all; got {self.past_frames}")
+        require_ranges(self)
         if self.elements not in get_args(Elements):
             raise ValueError(f"elements must be {' or '.join(get_args(Elements))}; got {self.elements}")
         if self.components > 1 and self.elements == "faithful":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from vfplan.checks import require_at_least
+from vfplan.checks import within
 from vfplan.control.settings import SessionConfig
 
 if TYPE_CHECKING:
@@ -45,12 +45,11 @@ class AuditConfig(SessionConfig):
     env: PushConfig
     costs: tuple[AuditedCost, ...]
     tasks: Literal["benchmark", "dev"] = "dev"
-    num_tasks: int = 20
-    num_states: int = 50
+    num_tasks: int = within(20, 0, 1_000_000)
+    num_states: int = within(50, 1, 1_000_000)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(self, num_states=1)
         titles = [cost.title for cost in self.costs]
         if not titles:
             raise ValueError("costs must be one or more of {name, label, settings}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vfplan.checks import require_at_least
+from vfplan.checks import MOST_SEED, require_ranges, within
 
 if TYPE_CHECKING:
     from envs.scene import PushConfig
@@ -17,23 +17,23 @@ class BenchmarkConfig:
 
     env: PushConfig
     tasks: Literal["benchmark", "dev"] = "benchmark"
-    num_tasks: int = 0
+    num_tasks: int = within(0, 0, 1_000_000)
     models: tuple[str, ...] | str = ("videoflow",)
     planners: tuple[str, ...] | str = ("icem",)
     rows: dict[str, str] | None = None
     settings: str = ""
     reference: str = ""
     data_policy: str = "mixed"
-    steps: int = 30
-    lockstep: int = 10
-    workers: int = 1
-    threads: int = 0
+    steps: int = within(30, 1, 100_000)
+    lockstep: int = within(10, 1, 10_000)
+    workers: int = within(1, 0, 1024)
+    threads: int = within(0, 0, 1024)
     device: str = "auto"
-    seed: int = 0
+    seed: int = within(0, 0, MOST_SEED)
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        require_at_least(self, num_tasks=0, steps=1, lockstep=1, workers=0, threads=0, seed=0)
+        require_ranges(self)
         if self.workers != 1 and self.threads > 1:
             each = "each process (workers=0)" if self.workers == 0 else f"each of workers={self.workers} processes"
             raise ValueError(f"{each} has one thread; got threads={self.threads}: leave one out")

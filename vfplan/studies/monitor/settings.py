@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vfplan.checks import require_at_least
+from vfplan.checks import within
 from vfplan.control.settings import ClosedLoopConfig
 
 if TYPE_CHECKING:
@@ -22,21 +22,18 @@ class MonitorConfig(ClosedLoopConfig):
     cost: GoalImageConfig | PixelConfig
     surprise: SurpriseConfig
     calibration: str = ""
-    calibration_episodes: int = 40
-    false_alarms: float = 0.05
+    calibration_episodes: int = within(40, 1, 1_000_000)
+    false_alarms: float = within(0.05, 0.0001, 0.9999)
     faults: tuple[str, ...] = ("teleport", "friction", "actuator", "camera", "object", "blank")
     reactions: tuple[Literal["replan", "stop"], ...] = ("replan", "stop")
-    episodes: int = 20
-    fault_from: int = 5
-    fault_to: int = 15
+    episodes: int = within(20, 1, 1_000_000)
+    fault_from: int = within(5, 0, 100_000)
+    fault_to: int = within(15, 0, 100_000)
 
     def __post_init__(self) -> None:
         from envs.faults import FAULTS
 
         super().__post_init__()
-        require_at_least(self, calibration_episodes=1, episodes=1)
-        if not 0 < self.false_alarms < 1:
-            raise ValueError(f"false_alarms must be between 0 and 1; got {self.false_alarms}")
         for fault in self.faults:
             if fault not in FAULTS:
                 raise ValueError(f"no fault {fault!r}; there are {', '.join(FAULTS)}")

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vfplan.checks import require_at_least
+from vfplan.checks import MOST_SEED, require_ranges, within
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Sizes of the offline tests; the comments in `configs/evaluate.yaml` say what each key is."""
 
-    samples: int = 1
-    likelihood_steps: int = 0
-    sample_episodes: int = 64
-    rollout_samples: int = 16
-    temperatures: tuple[float, ...] = (0.0, 0.3, 0.5, 0.7, 1.0)
-    temperature_episodes: int = 16
-    temperature_samples: int = 4
-    detection_steps: int = 8
-    long_episodes: int = 8
-    long_steps: int = 100
-    batch: int = 16
-    seed: int = 0
+    samples: int = within(1, 1, 10_000)
+    likelihood_steps: int = within(0, 0, 1_000_000)
+    sample_episodes: int = within(64, 0, 1_000_000_000)
+    rollout_samples: int = within(16, 2, 10_000)
+    temperatures: tuple[float, ...] = within((0.0, 0.3, 0.5, 0.7, 1.0), 0, 10)
+    temperature_episodes: int = within(16, 1, 1_000_000)
+    temperature_samples: int = within(4, 2, 10_000)
+    detection_steps: int = within(8, 1, 1_000_000)
+    long_episodes: int = within(8, 1, 1_000_000)
+    long_steps: int = within(100, 1, 1_000_000)
+    batch: int = within(16, 1, 1_000_000)
+    seed: int = within(0, 0, MOST_SEED)
 
     def __post_init__(self) -> None:
-        require_at_least(
-            self, samples=1, likelihood_steps=0, sample_episodes=0, rollout_samples=2, temperature_episodes=1,
-            temperature_samples=2, detection_steps=1, long_episodes=1, long_steps=1, batch=1,
-        )  # fmt: skip
-        if not self.temperatures or min(self.temperatures) < 0:
-            raise ValueError(f"temperatures must be one or more numbers from 0 on; got {self.temperatures}")
+        require_ranges(self)
+        if not self.temperatures:
+            raise ValueError("temperatures must be one or more numbers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +36,7 @@ class EvaluateConfig(Settings):
 
     data: str
     checkpoint: str = ""
-    episodes: int = 0
-    threads: int = 0
+    episodes: int = within(0, 0, 1_000_000_000)
+    threads: int = within(0, 0, 1024)
     device: str = "auto"
     run_dir: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, episodes=0, threads=0)

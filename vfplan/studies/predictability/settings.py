@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vfplan.checks import require_at_least
+from vfplan.checks import MOST_SEED, require_ranges, within
 
 if TYPE_CHECKING:
     from envs.base import EnvConfig
@@ -18,17 +18,15 @@ class PredictabilityConfig:
     """Configuration of `vfplan.predictability`; the comments in `configs/predictability.yaml` say what each key is."""
 
     env: EnvConfig
-    episodes: int = 1350
+    episodes: int = within(1350, FEWEST_EPISODES, 1_000_000)
     policy: str = "auto"
-    moving: float | None = None
-    steps: int = 5000
-    workers: int = 0
-    threads: int = 0
+    moving: float | None = within(None, 1e-9, 1e9)
+    steps: int = within(5000, 2, 100_000_000)
+    workers: int = within(0, 0, 1024)
+    threads: int = within(0, 0, 1024)
     device: str = "auto"
-    seed: int = 0
+    seed: int = within(0, 0, MOST_SEED)
     run_dir: str = ""
 
     def __post_init__(self) -> None:
-        require_at_least(self, episodes=FEWEST_EPISODES, steps=2, workers=0, threads=0, seed=0)
-        if self.moving is not None and self.moving <= 0:
-            raise ValueError(f"moving must be positive; got {self.moving}")
+        require_ranges(self)
