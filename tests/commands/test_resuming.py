@@ -1,22 +1,13 @@
 """A resumed training is the same run, from a whole state, and nobody else's at the time."""
 
-import json
 import shutil
-import socket
-import subprocess
-import sys
 
 import pytest
 
 from tests.commands.tiny import TINY
 from tests.refusal import refused
-from vfplan.errors import UserError
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.train import main as train
-from vfplan.training.resuming import locked
-
-HOLD = "import sys; from pathlib import Path; from vfplan.training.resuming import locked\n"
-HOLD += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
 
 
 @pytest.fixture
@@ -111,31 +102,6 @@ def test_a_run_of_an_older_version_is_one_line(again, begun, capsys):
     shutil.move(begun / "checkpoints" / "step-4" / "state.pt", begun / "state.pt")
     shutil.rmtree(begun / "checkpoints")
     assert "older version; give another run_dir, and init=" in refused(capsys, train, again)
-
-
-def test_a_folder_in_use_names_its_holder(again, begun, capsys):
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(begun)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout.readline() == "held\n"
-        message = refused(capsys, train, again)
-        holder.kill()
-    assert message.startswith(f"{begun} is in use by process {holder.pid} on {socket.gethostname()} since ")
-    train(again)  # the lock went with its process
-
-
-def test_a_lock_leaves_when_the_body_fails(tmp_path):
-    with pytest.raises(RuntimeError), locked(tmp_path):
-        raise RuntimeError
-    with locked(tmp_path):
-        assert json.loads((tmp_path / ".lock.json").read_text())["host"] == socket.gethostname()
-
-
-@pytest.mark.parametrize("folder", ["/proc/run", "a_file/run"])
-def test_a_folder_that_cannot_be_written_is_one_line(folder, tmp_path):
-    (tmp_path / "a_file").write_text("")
-    with pytest.raises(UserError, match="cannot write to run_dir"), locked(tmp_path / folder):
-        raise AssertionError
 
 
 def test_a_missing_extra_is_said_before_anything_is_written(store, tmp_path, monkeypatch, capsys):

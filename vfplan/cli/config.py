@@ -35,6 +35,7 @@ from vfplan.cli.one_line import flatten, full_errors, one_line_errors
 from vfplan.cli.yaml_comments import yaml_comments
 from vfplan.errors import UserError
 from vfplan.execution.interrupts import ctrl_c_held_back, sigusr1_terminates
+from vfplan.output.claim import claimed
 from vfplan.schema import Registry, from_mapping, unknown_message
 
 C = TypeVar("C")
@@ -195,7 +196,8 @@ class Command(Generic[C]):
                     print(f"job {number}: {' '.join(HydraConfig.get().overrides.task)}", flush=True)
                 with ctrl_c_held_back():  # it loads modules
                     config = self._to_schema(composed, stamp=stamp, job_number=number)
-                self.body(config)
+                with _folder_of(config):
+                    self.body(config)
 
         with tempfile.TemporaryDirectory() as scratch:
             quiet = {
@@ -254,6 +256,13 @@ def _flat(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield f"{prefix}{key}", value
         if isinstance(value, DictConfig):
             yield from _flat(value, f"{prefix}{key}.")
+
+
+def _folder_of(config: Any) -> contextlib.AbstractContextManager[None]:
+    """Hold the run folder, if there is one. Of processes that torchrun started, only the first writes."""
+    if not hasattr(config, "run_dir") or os.environ.get("RANK", "0") != "0":
+        return contextlib.nullcontext()
+    return claimed(Path(config.run_dir))
 
 
 def _timestamp() -> str:

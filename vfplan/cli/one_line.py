@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from typing import NoReturn
 
 from hydra.errors import HydraException
 
@@ -30,14 +31,27 @@ def one_line_errors(full: bool | None = None) -> Iterator[None]:
     try:
         yield
     except (UserError, HydraException) as error:
-        if full_errors() if full is None else full:
-            traceback.print_exc()
-        print(f"error: {flatten(error)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+        _refuse(flatten(error), full)
     except BrokenPipeError:
         # Whoever read the output has enough (`| head`); what is still in the buffer must not fail at the exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        # A full disk, a folder that went, a file that may not be read: the machine's trouble, not the program's.
+        _refuse(_machine(error), full)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _refuse(line: str, full: bool | None) -> NoReturn:
+    if full_errors() if full is None else full:
+        traceback.print_exc()
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _machine(error: OSError) -> str:
+    """What the operating system refused, and of which file."""
+    what = error.strerror or flatten(error) or type(error).__name__
+    return f"{what}: {error.filename}" if error.filename else what

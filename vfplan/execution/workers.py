@@ -30,6 +30,7 @@ def run_units(work: Work[R], units: Sequence[int], num_workers: int, on_progress
 
     Raises:
         UserError: one that `work` raised, or after more than MAX_DEATHS workers died.
+        OSError: one that `work` raised.
         RuntimeError: with the traceback of any other exception in `work`.
     """
     waiting, deaths = list(reversed(units)), 0
@@ -128,7 +129,7 @@ def _serve(connection: "Connection[Any, Any]", work: Work[Any]) -> None:
             unit = connection.recv()
             try:
                 result = work(unit, lambda: send("report"))
-            except UserError as error:
+            except (UserError, OSError) as error:
                 send("failed", error)
             except Exception:
                 send("failed", RuntimeError(traceback.format_exc()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import time
 from dataclasses import asdict
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from vfplan.training.settings import TrainConfig
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 class Recorder:
     """Writes into the folder of a run, after each step what is due."""
 
@@ -42,7 +46,21 @@ class Recorder:
         self.provenance = provenance()
 
     def after_step(self, metrics: dict[str, Any], bar: tqdm) -> None:
-        """Log, validate and save as often as the configuration asks for, and at the last step."""
+        """Log, validate and save as often as the configuration asks for, and at the last step.
+
+        Raises:
+            OSError: on a full disk, unless training is to continue without what did not fit, and at the last step.
+        """
+        try:
+            self._after_step(metrics, bar)
+        except OSError as error:
+            error.filename = error.filename or str(self.run.path)
+            last = self.learner.steps_done == self.config.learning.steps
+            if last or self.config.on_disk_full == "stop" or error.errno not in FULL:
+                raise
+            bar.write(f"warning: step {self.learner.steps_done}: {error.strerror}; going on (on_disk_full=continue)")
+
+    def _after_step(self, metrics: dict[str, Any], bar: tqdm) -> None:
         config, step = self.config, self.learner.steps_done
         last = step == config.learning.steps
         if "skipped" in metrics:
@@ -68,8 +86,7 @@ class Recorder:
         self.snapshots.publish(self.learner.steps_done, self._write, score if step == self.learner.steps_done else None)
 
     def _write(self, folder: Path) -> None:
-        with (folder / STATE).open("wb") as file:
-            torch.save(self.learner.state_dict(), file)
+        _save(self.learner.state_dict(), folder / STATE)
         training = {
             "steps": self.learner.steps_done,
             "seconds": round(self.learner.seconds),
@@ -106,6 +123,17 @@ class Recorder:
         if self.curves is not None:
             for key, value in values.items():
                 self.curves.add_scalar(key, value, step)
+
+
+def _save(state: dict[str, Any], path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save(state, file)
+    except RuntimeError as error:
+        # The archive's complaint hides the operating system's.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def require_tensorboard() -> None:

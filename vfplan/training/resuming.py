@@ -1,24 +1,19 @@
-"""Going on with an earlier training: only with the same run, from a whole state, and one process at a time."""
+"""Going on with an earlier training: only with the same run, and from a whole state."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from vfplan.data.mixture import Mixture
 from vfplan.errors import UserError
-from vfplan.output.folder import package_versions, write_json
+from vfplan.output.folder import package_versions
 from vfplan.reading import read_object
 from vfplan.training.snapshots import Snapshots
 
@@ -26,8 +21,6 @@ if TYPE_CHECKING:
     from vfplan.training.settings import TrainConfig
 
 STATE = "state.pt"
-LOCK = ".lock"
-HOLDER = ".lock.json"
 REMEDY = "give another run_dir, or allow_mismatch=true"
 
 DECIDES_WEIGHTS = ("learning", "init", "seed", "shares", "actions", "precision", "validation_episodes")
@@ -35,32 +28,6 @@ DECIDES_WEIGHTS = ("learning", "init", "seed", "shares", "actions", "precision",
 
 DECIDES_DIGITS = ("threads", "device")
 """Settings that change the order of sums, and with it the last digits of the weights."""
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep every other process from training in `folder`, which is made if it is not there.
-
-    The lock is the operating system's, so that it goes when its process does, however that ends.
-
-    Raises:
-        UserError: if another process holds it (which, where and since when), or the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK, blocking=False)
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(f"{folder} is in use by {_holder(folder)}; give another run_dir") from error
-    except OSError as error:
-        raise UserError(f"cannot write to run_dir {folder}: {error.strerror or error}") from error
-    try:
-        now = datetime.now().astimezone().isoformat(timespec="minutes")
-        write_json(folder / HOLDER, {"process": os.getpid(), "host": socket.gethostname(), "since": now})
-        yield
-    finally:
-        (folder / HOLDER).unlink(missing_ok=True)
-        lock.release()
 
 
 def earlier_state(
@@ -146,15 +113,6 @@ def _mapping(path: Path) -> dict[str, Any]:
         raise UserError(f"{path.parent} holds a run without {path.name}; give another run_dir") from error
     except ValueError as error:
         raise UserError(f"damaged {path}: {error}; give another run_dir") from error
-
-
-def _holder(folder: Path) -> str:
-    """Who holds the lock of `folder`, as far as it says."""
-    try:
-        holder = read_object(folder / HOLDER)
-        return f"process {holder['process']} on {holder['host']} since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
 
 
 def _short(digests: list[str]) -> str:

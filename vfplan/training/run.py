@@ -27,7 +27,7 @@ from vfplan.output.folder import RunDir
 from vfplan.training.distributed import Processes, local_device, processes
 from vfplan.training.learner import Learner
 from vfplan.training.recorder import Recorder, require_tensorboard
-from vfplan.training.resuming import earlier_state, locked, other_digits
+from vfplan.training.resuming import earlier_state, other_digits
 from vfplan.training.skipping import Skipping
 from vfplan.training.snapshots import Snapshots
 from vfplan.training.validator import Validator
@@ -60,14 +60,13 @@ def _run(config: TrainConfig, stop: Stop) -> None:
             _resume(learner, config, data)
             _loop(learner, sampler, config, None, stop)
             return
-        with locked(Path(config.run_dir)):
-            Snapshots(Path(config.run_dir)).tidy()
-            _resume(learner, config, data)
-            recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
-            count = sum(parameter.numel() for parameter in learner.model.parameters())
-            episodes = sum(map(len, data.stores))
-            print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
-            _loop(learner, sampler, config, recorder, stop)
+        Snapshots(Path(config.run_dir)).tidy()
+        _resume(learner, config, data)
+        recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
+        count = sum(parameter.numel() for parameter in learner.model.parameters())
+        episodes = sum(map(len, data.stores))
+        print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
+        _loop(learner, sampler, config, recorder, stop)
     recorder.farewell()
 
 

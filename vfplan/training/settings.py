@@ -29,6 +29,7 @@ class TrainConfig:
     save_every: int = within(1000, 1, 1_000_000_000)
     keep: int = within(2, 1, 10_000)
     max_skipped: int = within(10, 1, 1_000_000)
+    on_disk_full: Literal["stop", "continue"] = "stop"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     weights: Literal["float32", "bfloat16"] = "float32"
     tensorboard: bool = False
