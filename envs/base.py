@@ -46,6 +46,21 @@ class EnvConfig:
                 raise ValueError(f"{each.name} must be in [{low:g}, {high:g}], got {value}")
 
 
+class WrongObservationError(ValueError):
+    """An environment shows something else than it says."""
+
+    episode: int | None = None
+    """Which of those that run side by side."""
+
+
+def check_image(image: Any, shape: tuple[int, ...], when: str) -> None:
+    """Raise WrongObservationError unless an image is uint8 and of this shape."""
+    found = np.asarray(image)
+    if found.dtype != np.uint8 or found.shape != tuple(shape):
+        expected, got = f"uint8 {tuple(shape)}", f"{found.dtype} {found.shape}"
+        raise WrongObservationError(f"expected an image of {expected}, got {got} {when}")
+
+
 @dataclass(frozen=True)
 class Outcome(ABC):
     """What became of one task; its fields are a row of results.json."""

@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
-from envs.base import EnvConfig, within
+from envs.base import EnvConfig, WrongObservationError, check_image, within
 
 Bytes = NDArray[np.uint8]
 Observation = dict[str, Bytes]
@@ -67,6 +67,9 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._env = _made(config)
         self._pixels, self._images = _pixel_key(self._env.observation_space), True
         self._last: tuple[Observation, bool, bool, dict[str, Any]] | None = None
+        self._shape: tuple[int, ...] | None = None
+        self._seed: int | None = None
+        self._steps = 0
         lacking = self._lacking()
         if lacking:
             self._env.close()
@@ -89,12 +92,18 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode."""
+        self._seed, self._steps = seed, 0
         observation, info = self._env.reset(seed=seed, options=options)
         self._last = self._observation(observation), False, False, dict(info)
         return self._last[0], self._last[3]
 
     def step(self, action: ArrayLike) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Execute one action (A,); info has the environment's own entries and `reward`."""
+        """Execute one action (A,); info has the environment's own entries and `reward`.
+
+        Raises:
+            ValueError: for anything but A finite numbers, and before `reset`.
+            WrongObservationError: if a frame is not uint8 or of another shape than the first, or a reward is no number.
+        """
         values = np.asarray(action, dtype=np.float64)
         if values.shape != self.action_space.shape or not np.isfinite(values).all():
             raise ValueError(f"an action is {self._low.size} finite numbers in [-1, 1]; got {action!r}")
@@ -103,7 +112,10 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         observation, terminated, truncated, info = self._last
         if terminated or truncated:
             return observation, 0.0, terminated, truncated, {**info, "reward": 0.0}
+        self._steps += 1
         raw, reward, terminated, truncated, info = self._env.step(self.native_action(values))
+        if not np.isfinite(reward):
+            raise WrongObservationError(f"expected a finite reward, got {reward} {self._when}")
         info = {**info, "reward": float(reward)}
         self._last = self._observation(raw), bool(terminated), bool(truncated), info
         return self._last[0], float(reward), bool(terminated), bool(truncated), info
@@ -178,12 +190,18 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         else:
             frame = observation[self._pixels] if self._pixels else observation
         shape, size = np.shape(frame), self.config.image_size
-        if len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < size:
+        if self._shape is None and (len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < size):
             raise ValueError(
                 f"env.id={self.config.uses} lacks what vfplan needs: frames (Y, X, 3) of at least "
                 f"env.image_size={size} pixels a side, found {shape}"
             )
-        return {"image": area_average(np.asarray(frame, dtype=np.uint8), size)}
+        self._shape = self._shape or shape
+        check_image(frame, self._shape, self._when)
+        return {"image": area_average(frame, size)}
+
+    @property
+    def _when(self) -> str:
+        return f"after {self._steps} actions with seed {self._seed}"
 
 
 def area_average(frame: Bytes, size: int) -> Bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs import pusht
-from envs.base import SPLITS, Bytes, Env, Infos, Outcome, Share, Summary, Tasks
+from envs.base import SPLITS, Bytes, Env, Infos, Outcome, Share, Summary, Tasks, WrongObservationError
 from envs.gym_env import GymConfig, GymEnv
 from envs.policies import Smooth
 
@@ -125,14 +125,15 @@ def generate(config: GymConfig, split: str, num: int = 0) -> GymTasks:
     """Make the first `num` (0: all) tasks of a split, benchmark or dev.
 
     Raises:
-        ValueError: for more tasks than the split has, or where random actions change hardly anything.
+        ValueError: for more tasks than the split has, where random actions change hardly anything, or the environment
+            raises.
     """
     most = SPLITS[split][0]
     if num > most:
         raise ValueError(f"num_tasks={num}, but {config.name} {split} has {most} tasks")
     env = GymEnv(config)
     try:
-        rows = [_task(env, split, index) for index in range(num or most)]
+        rows = [_drawn(env, split, index) for index in range(num or most)]
     finally:
         env.close()
     seeds, drawn, starts, goals, start_infos, goal_infos = zip(*rows, strict=True)
@@ -145,6 +146,19 @@ def image_distance(frames: Bytes, goal: Bytes) -> NDArray[np.float64]:
     """Return the root mean square differences (...) of frames (..., Y, X, 3) from goal (Y, X, 3), 1 being the range."""
     difference = (frames.astype(np.float64) - goal) / 255.0
     return np.asarray(np.sqrt(np.square(difference).mean(axis=(-3, -2, -1))))
+
+
+def _drawn(env: GymEnv, split: str, index: int) -> tuple[Any, ...]:
+    """Return a task. Raises ValueError, in one line, for whatever the environment raises."""
+    try:
+        return _task(env, split, index)
+    except WrongObservationError as error:
+        raise ValueError(f"env.id={env.config.uses}, task {index}: {error}") from error
+    except ValueError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"env.id={env.config.uses} failed while task {index} was drawn: {what}") from error
 
 
 def _task(env: GymEnv, split: str, index: int) -> tuple[Any, ...]:

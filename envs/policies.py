@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.base import check_image
 from envs.push import PushEnv
 from envs.script import REACHED, Action, Scripted
 
@@ -261,8 +262,13 @@ def rollout_episode(
 
     Returns frames (T+1, Y, X, 3) uint8, actions (T, A), hand (T+1, 3) and object_xy (T+1, O, 2) float32 in m, and the
     name of the policy. Without a hand, hand is (T+1, 0); without known objects, O is 0.
+
+    Raises:
+        WrongObservationError: for images of another type or shape than the first.
     """
     observations, infos, actions = run_episode(env, policy, seed, index, length)
+    for step, observation in enumerate(observations):
+        check_image(observation["image"], np.shape(observations[0]["image"]), f"after {step} actions")
     nowhere, none = np.zeros(0), np.zeros((0, 2))
     return {
         "frames": np.stack([observation["image"] for observation in observations]),

@@ -27,7 +27,7 @@ Configure = Callable[[Sequence[str]], "PlanConfig"]
 def run(config: CollectConfig, configure: Configure) -> None:
     """Write the episodes that the store at `config.folder` lacks. Raises UserError."""
     folder, meta = RunDir(config.run_dir, config), describe(config, configure)
-    filled = fill_store(config.folder, meta, _maker(config, configure), config.workers)
+    filled = fill_store(config.folder, meta, _maker(config, configure), config.workers, patience=config.unit_seconds)
     report(filled, meta, folder, verb="collect")
 
 
@@ -101,10 +101,16 @@ def _episodes(config: CollectConfig, indices: range) -> Iterator[Episode]:
     """The episodes of these numbers, run in a worker process."""
     import envs
     from envs import policies
+    from envs.base import WrongObservationError
 
     env, policy = envs.world(config.env).build(), policies.make(envs.policy_name(config.env, config.policy))
     try:
         for index in indices:
-            yield Episode(**policies.rollout_episode(env, policy, config.seed, index, config.env.length))
+            try:
+                episode = policies.rollout_episode(env, policy, config.seed, index, config.env.length)
+            except (Exception, SystemExit) as error:
+                kind = "" if isinstance(error, WrongObservationError) else f"{type(error).__name__}: "
+                raise UserError(f"env={config.env.name}, episode {index}: {kind}{error}") from error
+            yield Episode(**episode)
     finally:
         env.close()

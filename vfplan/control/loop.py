@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.base import WrongObservationError, check_image
 from vfplan.control.proprioception import Proprioception
 from vfplan.control.surprise import Surprise
 
@@ -54,6 +55,17 @@ class Problem:
     def __exit__(self, *error: object) -> None:
         for environment in self.environments:
             environment.close()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An episode whose environment raised."""
+
+    episode: int
+    """Its place among the E."""
+    step: int
+    """The action at which it did so, counted from 0."""
+    error: str
 
 
 @dataclass
@@ -113,23 +125,60 @@ class Trajectory:
     """Wall time of each planning, all E problems together."""
     surprise: Surprise | None = None
     """What the monitor saw; None without one."""
+    failures: tuple[Failure, ...] = ()
+    """Episodes whose environment raised; from then on they show what they showed last."""
+
+    def completed(self) -> list[int]:
+        """The episodes that did not fail."""
+        failed = {failure.episode for failure in self.failures}
+        return [episode for episode in range(len(self.frames)) if episode not in failed]
 
 
 def run_episodes(
     problem: Problem, agent: Agent, steps: int, *, progress: Callable[[int], Any] = lambda actions: None
 ) -> Trajectory:
-    """Let an agent act `steps` times in each of E environments; `progress` hears how many actions were executed."""
+    """Let an agent act `steps` times in each of E environments; `progress` hears how many actions were executed.
+
+    Raises:
+        WrongObservationError: if an environment shows something else than it says.
+    """
     history = History.of(problem.observations)
+    pairs = zip(problem.environments, problem.observations, strict=True)
+    worlds = [_Watched(episode, *pair) for episode, pair in enumerate(pairs)]
     for _ in range(steps):
         actions = agent.act(history)
-        history.add(actions, [env.step(row) for env, row in zip(problem.environments, actions, strict=True)])
+        history.add(actions, [world.step(row) for world, row in zip(worlds, actions, strict=True)])
         progress(len(actions))
         agent.look(history)
     return Trajectory(
         frames=np.stack(history.frames, axis=1),
         actions=np.stack(history.actions, axis=1),
         infos=[list(infos) for infos in zip(*history.infos, strict=True)],
+        failures=tuple(world.failure for world in worlds if world.failure is not None),
     )
+
+
+class _Watched:
+    """An environment that may raise: it then shows for the rest of its episode what it showed last."""
+
+    def __init__(self, episode: int, environment: Environment, observation: dict[str, Any]) -> None:
+        self.episode, self.environment, self.steps = episode, environment, 0
+        self.last: tuple[Any, ...] = (observation, 0.0, False, False, {})
+        self.shape = np.shape(observation["image"])
+        self.failure: Failure | None = None
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Any, ...]:
+        if self.failure is None:
+            try:
+                self.last = self.environment.step(action)
+                check_image(self.last[0]["image"], self.shape, f"after {self.steps + 1} actions")
+            except WrongObservationError as error:
+                error.episode = self.episode
+                raise
+            except (Exception, SystemExit) as error:
+                self.failure = Failure(self.episode, self.steps, " ".join(f"{type(error).__name__}: {error}".split()))
+        self.steps += 1
+        return self.last
 
 
 def _hands(observations: Sequence[dict[str, Any]]) -> list[NDArray[np.float32]]:

@@ -12,6 +12,9 @@ from envs.base import Outcome, Share, Summary, Tasks
 from vfplan.control.loop import Trajectory
 from vfplan.statistics import Interval, wilson_interval
 
+SOME_FAILED = 3
+"""The exit code where some episodes failed and the others are reported."""
+
 
 @dataclass(frozen=True)
 class TaskResult:
@@ -35,6 +38,19 @@ class TaskResult:
 
 
 @dataclass(frozen=True)
+class FailedTask:
+    """An episode whose environment raised; nothing is concluded from it."""
+
+    task: int
+    step: int
+    error: str
+
+    def line(self) -> str:
+        """What is printed of it."""
+        return f"task {self.task:3d}: failed at action {self.step}: {self.error}"
+
+
+@dataclass(frozen=True)
 class Report:
     """All episodes of an evaluation."""
 
@@ -43,6 +59,7 @@ class Report:
     model: str
     checkpoint_sha256: str | None
     tasks_sha256: str
+    failed: Sequence[FailedTask] = ()
 
     @property
     def seconds_per_plan(self) -> float:
@@ -71,29 +88,36 @@ class Report:
             "rejected_plans": self.rejected,
             "checkpoint_sha256": self.checkpoint_sha256,
             "tasks_sha256": self.tasks_sha256,
+            "failed_tasks": [asdict(task) for task in self.failed],
             "tasks": [result.row() for result in self.results],
         }
 
     def lines(self) -> list[str]:
         """What is printed in the end."""
         values = {share.called: _percent(_rate(share)) for share in self.summary.shares}
-        values |= {**self.summary.lines, "seconds per plan": f"{self.seconds_per_plan:.2f}"}
+        values |= {**self.summary.lines, "seconds per plan": f"{self.seconds_per_plan:.3g}"}
         if self.rejected:
             values["without a finite cost"] = f"{self.rejected} of {self.plans} plans, which stood still"
+        if self.failed:
+            values["left out"] = f"{len(self.failed)} of {len(self.results) + len(self.failed)} tasks, which failed"
         head = f"{len(self.results)} tasks ({self.tasks_sha256[:12]}), Wilson 95 % intervals"
         return [head, *(f"  {called:<22}  {value}" for called, value in values.items())]
 
 
-def task_results(tasks: Tasks[Any], trajectory: Trajectory, *, first: int = 0) -> list[TaskResult]:
-    """The results of E tasks run in lockstep; `first` is the index of the first of them in its set."""
-    outcomes = tasks.outcomes(trajectory.frames, trajectory.infos)
+def task_results(tasks: Tasks[Any], trajectory: Trajectory, *, first: int = 0) -> list[TaskResult | FailedTask]:
+    """What became of E tasks run in lockstep; `first` is the index of the first of them in its set."""
     per_plan = float(np.mean(trajectory.plan_seconds)) / len(tasks)
     assert trajectory.plan_costs is not None
     plans, rejected = len(trajectory.plan_costs), (~np.isfinite(trajectory.plan_costs)).sum(axis=0).tolist()
-    return [
-        TaskResult(first + index, outcome, per_plan, plans, lost)
-        for index, (outcome, lost) in enumerate(zip(outcomes, rejected, strict=True))
-    ]
+    found: dict[int, TaskResult | FailedTask] = {
+        failure.episode: FailedTask(first + failure.episode, failure.step, failure.error)
+        for failure in trajectory.failures
+    }
+    for index in trajectory.completed():
+        frames, infos = trajectory.frames[index : index + 1], trajectory.infos[index : index + 1]
+        (outcome,) = tasks.select(range(index, index + 1)).outcomes(frames, infos)
+        found[index] = TaskResult(first + index, outcome, per_plan, plans, rejected[index])
+    return [found[index] for index in sorted(found)]
 
 
 def _rate(share: Share) -> Interval:

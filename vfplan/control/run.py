@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,7 +11,8 @@ from tqdm import tqdm
 
 from envs import Tasks
 from vfplan.control.loop import Trajectory
-from vfplan.control.outcome import Report, TaskResult, task_results
+from vfplan.control.outcome import SOME_FAILED, FailedTask, Report, TaskResult, task_results
+from vfplan.control.recording import Recording
 from vfplan.control.session import ClosedLoop, groups
 from vfplan.control.settings import PlanConfig
 from vfplan.device import set_threads
@@ -22,40 +24,60 @@ Loop: TypeAlias = ClosedLoop[Tasks[Any]]
 
 
 def run(config: PlanConfig) -> None:
-    """Run the tasks, print a line per task and a summary, write the run folder."""
+    """Run the tasks that have not been run, print a line per task and a summary, write the run folder.
+
+    Exits with code SOME_FAILED if an environment raised.
+    """
     set_threads(config.threads)
     folder = RunDir(config.run_dir, config)
     loop: Loop = ClosedLoop(config)
-    results: list[TaskResult] = []
+    recording = Recording(folder.path / "episodes", loop.about)
+    recording.check()
+    folder.file("episodes").mkdir(exist_ok=True)
+    print(f"episodes are kept as they end; after a stop the same command goes on with run_dir={folder.path}")
+    results: list[TaskResult | FailedTask] = []
     first_alarms: list[int | None] = []
-    clip: tuple[range, Trajectory] | None = None
     with tqdm(total=len(loop.tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
         for group in groups(len(loop.tasks), config.lockstep):
-            wanted = config.gif and clip is None
-            trajectory = loop.run(group, imagine=wanted, progress=bar.update)
+            shown = config.gif and group.start == 0
+            trajectory = _run_or_read(loop, recording, group, bar, imagine=shown)
+            if shown:
+                _write_clip(folder.file("episodes.gif"), loop, group, trajectory)
             results += task_results(loop.tasks.select(group), trajectory, first=group.start)
             first_alarms += trajectory.surprise.first_alarms() if trajectory.surprise else []
-            if wanted:
-                clip = (group, trajectory)
             for result in results[group.start :]:
                 bar.write(result.line())
     report = _report(loop, results)
     alarms = {"first_alarms": first_alarms} if loop.calibration else {}
     folder.write_json("results.json", {**report.to_json(), **alarms})
     print("\n".join(report.lines()))
-    written = ["results.json", "config.json"]
-    if clip is not None:
-        _write_clip(folder.file("episodes.gif"), loop, *clip)
-        written.append("episodes.gif")
+    written = ["results.json", "config.json", *(["episodes.gif"] if config.gif else [])]
     print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
     if report.rejected == report.plans:
         raise UserError(f"none of {report.plans} plans had a finite cost: the model or the cost gives no numbers")
+    if report.failed:
+        sys.exit(SOME_FAILED)
     print(f"next: {_next(loop)}")
 
 
-def _report(loop: Loop, results: list[TaskResult]) -> Report:
-    summary = loop.tasks.summary([result.outcome for result in results])
-    return Report(results, summary, loop.chosen.name, loop.checkpoint_sha256, loop.tasks.sha256)
+def _run_or_read(loop: Loop, recording: Recording, group: range, bar: tqdm, *, imagine: bool) -> Trajectory:
+    """What happened to a group, now or before; one in which an environment raised is run again."""
+    found = recording.read(group)
+    if found is not None and not found.failures and (found.imagined is not None or not imagine):
+        bar.update(len(group) * loop.config.control.steps)
+        return found
+    happened = loop.run(group, imagine=imagine, progress=bar.update)
+    recording.write(group, happened)
+    return happened
+
+
+def _report(loop: Loop, results: list[TaskResult | FailedTask]) -> Report:
+    done = [result for result in results if isinstance(result, TaskResult)]
+    failed = [result for result in results if isinstance(result, FailedTask)]
+    if not done:
+        raise UserError(f"all of {len(failed)} tasks failed; {failed[0].line()}")
+    summary = loop.tasks.summary([result.outcome for result in done])
+    return Report(done, summary, loop.chosen.name, loop.checkpoint_sha256, loop.tasks.sha256, failed)
 
 
 def _next(loop: Loop) -> str:

@@ -6,8 +6,9 @@ group on the seed and its first task: a group gives the same actions whatever el
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -15,6 +16,7 @@ import torch
 
 import envs
 from envs import PushConfig, Tasks, World
+from envs.base import WrongObservationError
 from envs.task_set import TaskSet
 from vfplan import costs
 from vfplan.control import fit
@@ -80,8 +82,40 @@ class ClosedLoop(Generic[AnyTasks]):
         """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
         monitor, scorer = _monitor(self.model, self.calibration), self.scorer(self.tasks.select(group))
         controller = Controller(self.model, self.planner, scorer, self.config.control, self.rng(group), monitor)
-        with self.problem(group) as problem:
+        with self.problem(group) as problem, misbehaving(self.config.env.name, group):
             return plan_episodes(problem, controller, imagine=imagine, progress=progress)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """All that what happens to a group depends on."""
+        config = self.config
+        return {
+            "env": asdict(config.env),
+            "tasks": config.tasks,
+            "tasks_sha256": self.tasks.sha256,
+            "steps": config.control.steps,
+            "seed": config.seed,
+            "lockstep": config.lockstep,
+            "device": self.device.type,
+            "model": config.model,
+            "checkpoint_sha256": self.checkpoint_sha256,
+            "precision": config.precision,
+            "planner": {"type": type(config.planner).__name__, **asdict(config.planner)},
+            "cost": asdict(config.cost),
+            "goal_hand": config.goal_hand,
+            "scoring": asdict(config.scoring),
+            "control": asdict(config.control),
+        }
+
+
+@contextmanager
+def misbehaving(env: str, group: range) -> Iterator[None]:
+    """Turn what an environment shows wrongly in a group of tasks into a UserError that names the task."""
+    try:
+        yield
+    except WrongObservationError as error:
+        task = "" if error.episode is None else f", task {group[error.episode]}"
+        raise UserError(f"env={env}{task}: {error}") from error
 
 
 def groups(num_tasks: int, lockstep: int) -> list[range]:

@@ -36,6 +36,7 @@ class FillConfig:
     seed: int = within(0, 0, MOST_SEED)
     shard_episodes: int = within(128, 1, 100_000)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    unit_seconds: float = within(600, 0, 1e6)
     run_dir: str = ""
 
     def __post_init__(self) -> None:
@@ -53,7 +54,7 @@ class Filled:
     workers: int
 
 
-def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int) -> Filled:
+def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int, *, patience: float = 0) -> Filled:
     """Write the episodes that the store at `path` lacks, on `workers` processes (0: one for each core).
 
     Raises:
@@ -69,7 +70,7 @@ def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int) ->
         with _Bar(total=meta.episodes, initial=first_episodes, bar_format=_Bar.layout, mininterval=0.5) as bar:
             bar.frames_each = meta.length + 1
             work = functools.partial(_write_shard, path, meta, make)
-            for record in run_units(work, todo, workers, bar.update):
+            for record in run_units(work, todo, workers, bar.update, patience=patience):
                 done[record.shard] = record
                 write_manifest(path, done.values())
     seconds = time.perf_counter() - start

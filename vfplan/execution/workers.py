@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,11 +23,14 @@ Work = Callable[[int, Report], R]
 MAX_DEATHS = 3  # of workers (killed, out of memory) before the whole gives up
 
 
-def run_units(work: Work[R], units: Sequence[int], num_workers: int, on_progress: Callable[[int], Any]) -> Iterator[R]:
+def run_units(
+    work: Work[R], units: Sequence[int], num_workers: int, on_progress: Callable[[int], Any], *, patience: float = 0
+) -> Iterator[R]:
     """Call `work(unit, report)` for every unit on `num_workers` processes; yield the results as they come.
 
     `work` must pickle, and a unit done twice must do no harm. A call of `report` in it becomes `on_progress(1)` here,
-    and ends a worker that is no longer wanted, also when this process was killed.
+    and ends a worker that is no longer wanted, also when this process was killed. A worker that calls it for `patience`
+    seconds in no way is killed as one that hangs; 0 waits for ever.
 
     Raises:
         UserError: one that `work` raised, or after more than MAX_DEATHS workers died.
@@ -43,7 +47,7 @@ def run_units(work: Work[R], units: Sequence[int], num_workers: int, on_progress
                 with ctrl_c_held_back():
                     worker = _start(work, waiting.pop())
                     workers[worker.connection] = worker
-            for connection in wait(list(workers)):
+            for connection in wait(list(workers), timeout=1.0 if patience else None) or _hanging(workers, patience):
                 worker = workers[connection]
                 kind, value = worker.receive()
                 if kind == "died":
@@ -52,7 +56,8 @@ def run_units(work: Work[R], units: Sequence[int], num_workers: int, on_progress
                     on_progress(-worker.reports)
                     code = workers.pop(connection).end()
                     if deaths > MAX_DEATHS:
-                        raise UserError(f"{deaths} worker processes died, the last with exit code {code}")
+                        how = f"gave no sign for {patience:g} s" if worker.hung else f"died with exit code {code}"
+                        raise UserError(f"{deaths} worker processes ended early, the last {how}")
                 elif kind == "failed":
                     raise value
                 elif kind == "report":
@@ -77,15 +82,19 @@ class _Worker:
     connection: "Connection[Any, Any]"
     unit: int = -1
     reports: int = 0
+    heard: float = 0.0
+    """When it was last heard of."""
+    hung: bool = False
 
     def take(self, unit: int) -> None:
         """Give it a unit. If it is dead, `receive` will tell."""
-        self.unit, self.reports = unit, 0
+        self.unit, self.reports, self.heard = unit, 0, time.monotonic()
         with contextlib.suppress(ConnectionError):
             self.connection.send(unit)
 
     def receive(self) -> tuple[str, Any]:
         """Its next message: ("report", None), ("done", result), ("failed", exception) or ("died", None)."""
+        self.heard = time.monotonic()
         try:
             kind, value = self.connection.recv()
         except (EOFError, ConnectionError):
@@ -99,6 +108,15 @@ class _Worker:
         self.process.kill()
         self.process.join()
         return None if self.process.exitcode is None else int(self.process.exitcode)
+
+
+def _hanging(workers: dict[Any, _Worker], patience: float) -> list[Any]:
+    """Kill workers that were not heard of for so long; their connections."""
+    silent = [each for each in workers.values() if patience and time.monotonic() - each.heard > patience]
+    for worker in silent:
+        worker.hung = True
+        worker.process.kill()
+    return [worker.connection for worker in silent]
 
 
 def _start(work: Work[Any], unit: int) -> _Worker:

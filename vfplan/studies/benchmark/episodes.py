@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,11 +13,9 @@ import numpy as np
 from envs.task_set import TaskSet
 from vfplan.control.loop import Trajectory
 from vfplan.errors import UserError
+from vfplan.output.about import About, read_damaged
 from vfplan.output.folder import write_json
-from vfplan.reading import read_object
 from vfplan.schema import from_mapping
-
-ABOUT = "row.json"
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,8 @@ class Episode:
     replan_every: int
     commit: str | None
     """Of the code that ran it; None outside a checkout."""
+    error: str = ""
+    """Why it failed, if its environment raised; nothing is concluded from it then."""
 
     @property
     def seconds_spent(self) -> list[float]:
@@ -51,21 +50,26 @@ def episodes(
     group: range, tasks: TaskSet, trajectory: Trajectory, *, replan_every: int, commit: str | None
 ) -> list[Episode]:
     """The episodes of a group run in lockstep."""
-    distances = tasks.select(group).distances_cm(trajectory.infos)
+    errors = {failure.episode: f"action {failure.step}: {failure.error}" for failure in trajectory.failures}
     share, costs = tuple(seconds / len(group) for seconds in trajectory.plan_seconds), trajectory.plan_costs
     return [
         Episode(
             task=task,
             lockstep_group=(group[0], group[-1]),
-            distance_cm=tuple(distances[index].tolist()),
+            distance_cm=() if index in errors else _distances(tasks, task, trajectory.infos[index]),
             actions=tuple(map(tuple, trajectory.actions[index].tolist())),
             plan_cost=() if costs is None else tuple(c if math.isfinite(c) else None for c in costs[:, index].tolist()),
             plan_seconds=share,
             replan_every=replan_every,
             commit=commit,
+            error=errors.get(index, ""),
         )
         for index, task in enumerate(group)
     ]
+
+
+def _distances(tasks: TaskSet, task: int, infos: Sequence[Any]) -> tuple[float, ...]:
+    return tuple(tasks.select(range(task, task + 1)).distances_cm([infos])[0].tolist())
 
 
 class RowFolder:
@@ -73,37 +77,29 @@ class RowFolder:
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path = path
-        self.about = json.loads(json.dumps(about))
+        self.about = About(path / "row.json", about, "take another run_dir, or name the row anew")
 
     def check(self) -> None:
         """Raise UserError if the folder holds episodes of something else."""
-        if not (self.path / ABOUT).is_file():
-            return
-        there = _read(self.path / ABOUT)
-        changes = _changes(there, self.about)
-        if changes:
-            key, old, new = changes[0]
-            raise UserError(
-                f"{self.path} holds episodes with {key}={old}, not {new}: take another run_dir, or name the row anew"
-            )
+        self.about.check()
 
     def has(self, group: range) -> bool:
-        """Whether the episodes of a group, run side by side, are all there."""
+        """Whether the episodes of a group, run side by side, are all there and none failed."""
         if not all(self._file(task).is_file() for task in group):
             return False
-        return all(self.read(task).lockstep_group == (group[0], group[-1]) for task in group)
+        found = [self.read(task) for task in group]
+        return all(each.lockstep_group == (group[0], group[-1]) and not each.error for each in found)
 
     def write(self, found: Sequence[Episode]) -> None:
         """Write episodes, and first what the row is."""
-        if not (self.path / ABOUT).is_file():
-            write_json(self.path / ABOUT, self.about)
+        self.about.write()
         for episode in found:
             write_json(self._file(episode.task), asdict(episode))
 
     def read(self, task: int) -> Episode:
         """The episode of a task. Raises UserError if the file is damaged."""
         path = self._file(task)
-        values = _read(path)
+        values = read_damaged(path)
         try:
             return from_mapping(Episode, values)
         except UserError as error:
@@ -111,21 +107,3 @@ class RowFolder:
 
     def _file(self, task: int) -> Path:
         return self.path / f"{task:04d}.json"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return read_object(path)
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); remove it") from error
-
-
-def _changes(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Dotted keys whose values differ, with both values."""
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [] if old == new else [(key, old, new)]
-    prefix = f"{key}." if key else ""
-    found = []
-    for name in sorted({*old, *new}):
-        found += _changes(old.get(name, "nothing"), new.get(name, "nothing"), f"{prefix}{name}")
-    return found

@@ -13,6 +13,7 @@ from envs.scene import PushConfig
 from envs.script import ScriptedPush
 from envs.task_set import TaskSet
 from vfplan.control.loop import History, Problem, Trajectory, run_episodes
+from vfplan.control.session import misbehaving
 from vfplan.errors import UserError
 
 Action = NDArray[np.float32]
@@ -96,7 +97,8 @@ class PolicyLoop:
             for env, task in zip(environments, group, strict=True)
         ]
         problem = Problem(environments, observations, part.goal_image)
-        return run_episodes(problem, Acting(acting), self.steps, progress=progress)
+        with misbehaving(self.env.name, group):
+            return run_episodes(problem, Acting(acting), self.steps, progress=progress)
 
 
 def _rest(env: PushEnv) -> Action:

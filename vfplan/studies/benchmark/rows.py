@@ -100,21 +100,8 @@ def _policy_rows(config: BenchmarkConfig, settings: PlanConfig) -> list[Row]:
 
 
 def _planning_row(name: str, loop: ClosedLoop[TaskSet], overrides: Sequence[str], *, requested: bool = False) -> Row:
-    settings = loop.config
-    about = {
-        **_about(settings, loop.tasks),
-        "lockstep": settings.lockstep,
-        "device": loop.device.type,
-        "model": settings.model,
-        "checkpoint_sha256": loop.checkpoint_sha256,
-        "precision": settings.precision,
-        "planner": {"type": type(settings.planner).__name__, **asdict(settings.planner)},
-        "cost": "state" if isinstance(loop, StateCostLoop) else asdict(settings.cost),
-        "goal_hand": settings.goal_hand,
-        "scoring": asdict(settings.scoring),
-        "control": asdict(settings.control),
-    }
-    reads, every = loop.model.reads_simulator, settings.control.replan_every
+    about = {**loop.about, "cost": "state"} if isinstance(loop, StateCostLoop) else loop.about
+    reads, every = loop.model.reads_simulator, loop.config.control.replan_every
     return Row(name, loop, about, reads, tuple(overrides), every, requested)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from vfplan.control.outcome import SOME_FAILED
 from vfplan.control.session import groups
 from vfplan.device import set_threads
 from vfplan.errors import UserError
@@ -42,15 +44,25 @@ def run(config: BenchmarkConfig, configure: Configure) -> None:
         (group, row) for group in groups(len(tasks), config.lockstep) for row in made if not stores[row.name].has(group)
     ]
     folder.file("episodes").mkdir(exist_ok=True)
-    print(f"episodes go to {folder.path}; stopped, the same command goes on there with run_dir={folder.path}")
+    print(f"episodes are kept as they end; after a stop the same command goes on with run_dir={folder.path}")
     _run_missing(missing, stores, config, configure)
     found = {row.name: [stores[row.name].read(task) for task in range(len(tasks))] for row in made}
     facts = {row.name: {"reads_simulator": row.reads_simulator, "overrides": row.overrides} for row in made}
+    failed = {
+        episode.task: f"{name}, task {episode.task}, {episode.error}"
+        for name, row in found.items()
+        for episode in row
+        if episode.error
+    }
+    found = {name: [episode for episode in row if episode.task not in failed] for name, row in found.items()}
     try:
         reports = row_reports(found, facts, reference=reference, ceiling=SIMULATOR_IMAGE, seed=config.seed)
     except ValueError as error:
         raise UserError(f"{config.env.name} {config.tasks}: {error}") from error
     _write(folder, config, made, reports, reference)
+    if failed:
+        print("left out of all rows, for they failed in one:", *failed.values(), sep="\n  ")
+        sys.exit(SOME_FAILED)
 
 
 def _run_missing(
@@ -65,7 +77,8 @@ def _run_missing(
                 stores[row.name].write(_run_group(row, group, commit, bar.update))
             return
         work = _Work(config, configure, [(group, row.name) for group, row in missing], commit)
-        for name, found in run_units(work, range(len(missing)), config.workers or os.cpu_count() or 1, bar.update):
+        count, patience = config.workers or os.cpu_count() or 1, config.unit_seconds
+        for name, found in run_units(work, range(len(missing)), count, bar.update, patience=patience):
             stores[name].write(found)
 
 

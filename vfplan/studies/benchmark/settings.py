@@ -27,6 +27,7 @@ class BenchmarkConfig:
     steps: int = within(30, 1, 100_000)
     lockstep: int = within(10, 1, 10_000)
     workers: int = within(1, 0, 1024)
+    unit_seconds: float = within(600, 0, 1e6)
     threads: int = within(0, 0, 1024)
     device: str = "auto"
     seed: int = within(0, 0, MOST_SEED)

@@ -6,7 +6,7 @@ Nothing of the simulator's truth reaches planner or monitor; it only judges succ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from vfplan.control.calibration import Calibration, conformal_threshold, read_ca
 from vfplan.control.controller import Controller
 from vfplan.control.loop import Problem, Trajectory
 from vfplan.control.proprioception import Proprioception
+from vfplan.control.recording import Recording
 from vfplan.control.scoring import Scorer
 from vfplan.control.session import groups, push_tasks
 from vfplan.control.surprise import Monitor
@@ -40,6 +41,18 @@ from vfplan.studies.monitor.settings import MonitorConfig
 
 NOMINAL = "none"
 """The name of the fault that is none."""
+
+MAY_CHANGE = (
+    "run_dir",
+    "threads",
+    "calibration",
+    "calibration_episodes",
+    "false_alarms",
+    "faults",
+    "reactions",
+    "episodes",
+)
+"""Settings that decide which episodes are run, or nothing, but not what happens in one."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +95,37 @@ class Laboratory:
         anything, and its trajectory is taken over.
         """
         trajectories = []
+        recording = self._recording(tasks, calibration, fault, reaction)
+        recording.check()
         for index, group in enumerate(groups(len(tasks), self.config.lockstep)):
             if unless_calm is not None and not _alarmed(unless_calm.groups[index]):
                 trajectories.append(unless_calm.groups[index])
                 continue
-            controller = self.controller(self.config.seed + group.start, reaction, calibration)
-            problem = self._problem(tasks.select(group), group, fault)
-            trajectories.append(plan_episodes(problem, controller, imagine=False, progress=progress))
+            happened = recording.read(group)
+            if happened is None:
+                controller = self.controller(self.config.seed + group.start, reaction, calibration)
+                problem = self._problem(tasks.select(group), group, fault)
+                happened = plan_episodes(problem, controller, imagine=False, progress=progress)
+                recording.write(group, happened)
+            else:
+                progress(len(group) * self.config.control.steps)
+            trajectories.append(happened)
         starts = [self.fault_plan(task)[0] for task in range(len(tasks))]
         return Episodes.of(fault, reaction, tasks, trajectories, starts)
+
+    def _recording(self, tasks: TaskSet, calibration: Calibration | None, fault: str, reaction: str) -> Recording:
+        """Where these episodes are kept as their groups end."""
+        config = self.config
+        name = "calibration" if calibration is None else f"{fault}-{reaction}"
+        settings = {key: value for key, value in asdict(config).items() if key not in MAY_CHANGE}
+        about = {
+            **settings,
+            "planner": {"type": type(config.planner).__name__, **asdict(config.planner)},
+            "tasks_sha256": tasks.sha256,
+            "checkpoint_sha256": self.checkpoint.sha256,
+            "threshold": None if calibration is None else calibration.threshold,
+        }
+        return Recording(Path(config.run_dir, "episodes", name), about)
 
     def fault_plan(self, task: int) -> tuple[int, int]:
         """Before which action the fault of a task strikes, and its seed: the same for every fault and reaction."""
@@ -115,6 +150,7 @@ def run(config: MonitorConfig) -> None:
     set_threads(config.threads)
     folder, laboratory = RunDir(config.run_dir, config), _laboratory(config)
     test = push_tasks(config.env, "benchmark", config.episodes) if config.faults else None
+    print(f"episodes are kept as they end; after a stop the same command goes on with run_dir={folder.path}")
     calibration = _calibration(laboratory)
     path = folder.write_json("surprise.json", calibration)
     print(
@@ -128,7 +164,7 @@ def run(config: MonitorConfig) -> None:
         print("\n".join(fault_report.lines(numbers)))
         folder.write_bytes("monitor.png", fault_report.chart(results, numbers, calibration))
         folder.write_bytes("surprise.gif", fault_report.film(results, calibration, config.env.step_seconds))
-    print(f"wrote {', '.join(str(file) for file in sorted(folder.path.iterdir()))}")
+    print(f"wrote {', '.join(str(file) for file in sorted(folder.path.glob('[!.]*.*')))}")
     print(f"next: python -m vfplan.plan env={config.env.name} control.on_surprise=replan control.monitor={path}")
 
 
