@@ -241,7 +241,8 @@ def run_episode(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], NDArray[np.float32]]:
     """Run episode `index` of data set `seed`; it depends on nothing else, so not on who runs it.
 
-    Returns T+1 observations, as many infos, and the actions (T, A) between them.
+    Returns T+1 observations, as many infos, and the actions (T, A) between them; T is `length`, or less where the
+    environment ends the episode before.
     """
     rng = np.random.default_rng([seed, index])
     observation, info = env.reset(seed=int(rng.integers(2**63)))
@@ -249,9 +250,11 @@ def run_episode(
     observations, infos, actions = [observation], [info], []
     for _ in range(length):
         actions.append(policy(env, rng))
-        observation, _, _, _, info = env.step(actions[-1])
+        observation, _, terminated, truncated, info = env.step(actions[-1])
         observations.append(observation)
         infos.append(info)
+        if terminated or truncated:
+            break
     return observations, infos, np.stack(actions)
 
 

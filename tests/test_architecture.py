@@ -48,7 +48,7 @@ EXCEPTIONS = {("vfplan.models.oracle", "envs")}  # the simulator as a model
 RULES = [
     ("envs", {"torch", "planners", "vfplan", "configs"}, set()),
     ("planners", {"envs", "vfplan", "configs"}, set()),
-    ("vfplan.control.loop", {"envs"}, set()),
+    ("vfplan.control.loop", {f"envs.{part}" for part in ("push", "scene", "simulator", "gym_env", "worlds")}, set()),
     ("vfplan.control.scoring", {"envs", "planners", "vfplan.control.loop"}, set()),
     ("vfplan.control.risk", {"vfplan.models"}, set()),
     ("vfplan.control.surprise", {"planners", "vfplan.control.loop"}, set()),

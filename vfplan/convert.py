@@ -11,7 +11,7 @@ from vfplan.cli.config import command
 from vfplan.data.bair import ACTION_NAMES, ACTION_SCALE, IMAGE_SIZE, ActionScale, BairSplit, Camera
 from vfplan.data.episode import Episode
 from vfplan.data.filling import FillConfig, fill_store, report
-from vfplan.data.store import FORMAT_VERSION, StoreMeta
+from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.errors import UserError
 from vfplan.output.folder import RunDir, package_versions
 

@@ -11,7 +11,7 @@ from vfplan.data.episode import Episode
 from vfplan.data.filling import FillConfig, fill_store, report
 from vfplan.data.known import SOURCES, Movement, Noise, Slip
 from vfplan.data.known import describe as describe_source
-from vfplan.data.store import FORMAT_VERSION, StoreMeta
+from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.output.folder import RunDir, package_versions
 
 HELP = """

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vfplan.data.episode import Episode
-from vfplan.data.store import StoreMeta
+from vfplan.data.records import StoreMeta
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
 
 LENGTH = 6

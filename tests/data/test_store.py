@@ -133,8 +133,8 @@ def test_a_collection_goes_on_where_it_was(tmp_path, folder):
     part = tmp_path / "part"
     assert collect(part, make_meta(), shards=[1]) == [1]
     (part / ".tmp-shard-00002-killed").mkdir()
-    shutil.copytree(part / "shard-00001", part / "shard-00000")  # published, but never listed
-    assert collect(part, make_meta()) == [0, 2]
+    shutil.copytree(folder / "shard-00000", part / "shard-00000")  # published, but never listed
+    assert collect(part, make_meta()) == [2]
     assert EpisodeStore.open(part).digest == EpisodeStore.open(folder).digest
     assert not list(part.glob(".tmp-*"))
     assert collect(part, make_meta()) == []

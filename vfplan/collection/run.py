@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vfplan.collection.settings import PLANNER, CollectConfig
 from vfplan.data.episode import Episode
 from vfplan.data.filling import MakeEpisodes, fill_store, report
-from vfplan.data.store import FORMAT_VERSION, StoreMeta
+from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.errors import UserError
 from vfplan.output.folder import RunDir, package_versions
 

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from vfplan.checks import MOST_SEED, require_ranges, within
 from vfplan.data.episode import Episode
-from vfplan.data.store import ShardRecord, StoreMeta
+from vfplan.data.records import ShardRecord, StoreMeta
+from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
 from vfplan.errors import UserError
 from vfplan.execution.workers import Report, run_units
@@ -84,7 +85,9 @@ def report(filled: Filled, meta: StoreMeta, run: RunDir, *, verb: str, options: 
     `options` are those of the training command that the data ask for.
     """
     size = sum(file.stat().st_size for file in filled.store.rglob("*.npy")) / 1e6
-    print(f"{filled.store}: {meta.episodes} episodes of {meta.length} actions, {size:.0f} MB")
+    lengths = EpisodeStore.open(filled.store).lengths
+    actions = f"{lengths.min()} to {lengths.max()}" if lengths.min() < lengths.max() else f"{lengths.max()}"
+    print(f"{filled.store}: {meta.episodes} episodes of {actions} actions, {size:.0f} MB")
     if filled.frames:
         speed = f"{filled.frames_per_second:.0f} frames/s, {filled.workers} workers"
         print(f"{verb.removesuffix('e')}ed now: {filled.frames} frames in {filled.seconds:.1f} s, {speed}")
@@ -116,7 +119,7 @@ def _write_shard(path: Path, meta: StoreMeta, make: MakeEpisodes, shard: int, re
             report()
 
     try:
-        return write_shard(path, shard, meta.shard_range(shard).start, episodes())
+        return write_shard(path, shard, meta.shard_range(shard).start, episodes(), meta.length)
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror or error}") from error
 

@@ -1,13 +1,14 @@
 """Several stores of one scene as training data: how often windows come from each, and what is held out of each."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vfplan.data.checking import FirstTouch, OnCorrupt
 from vfplan.data.rounding import six_digits
 from vfplan.data.store import EpisodeStore
 from vfplan.data.windows import Windows, WindowSampler
@@ -28,10 +29,20 @@ class Mixture:
     """Episodes, the last of each store, that are never trained on."""
     shares: tuple[float, ...]
     """Of the windows, per store; they sum to one."""
+    checks: tuple[FirstTouch, ...] = ()
+    """One per store, or none: whether its episodes are as they were written."""
 
     @classmethod
-    def open(cls, paths: Sequence[str | Path], shares: Sequence[float] | None, held_out: int) -> "Mixture":
+    def open(
+        cls,
+        paths: Sequence[str | Path],
+        shares: Sequence[float] | None,
+        held_out: int,
+        on_corrupt: OnCorrupt | None = None,
+    ) -> "Mixture":
         """Open the stores; without `shares`, all episodes that are trained on count alike.
+
+        With `on_corrupt`, shards are compared with their hashes when they are first used, and it says what then.
 
         Raises:
             UserError: for a folder that is no store, one of another scene than the first, or one with too few episodes.
@@ -40,7 +51,8 @@ class Mixture:
         for store in stores[1:]:
             _check_same_scene(stores[0], store)
         kept = [_kept(store, held_out) for store in stores]
-        return cls(stores, held_out, tuple(shares or (count / sum(kept) for count in kept)))
+        checks = tuple(FirstTouch(store, on_corrupt) for store in stores) if on_corrupt else ()
+        return cls(stores, held_out, tuple(shares or (count / sum(kept) for count in kept)), checks)
 
     @property
     def first(self) -> EpisodeStore:
@@ -48,15 +60,21 @@ class Mixture:
         return self.stores[0]
 
     @property
-    def validation(self) -> range:
-        """The episodes of the first store that are validated on."""
-        return range(len(self.first) - self.held_out, len(self.first))
+    def validation(self) -> list[int]:
+        """The episodes of the first store that are validated on, which are whole."""
+        held_out = range(len(self.first) - self.held_out, len(self.first))
+        return [index for index in held_out if not self.checks or self.checks[0](index)]
+
+    def damaged(self) -> list[str]:
+        """What was found to be wrong with shards up to now."""
+        return [damage for check in self.checks for damage in check.found.values()]
 
     def sampler(self, length: int, seed: int, *, lead_in: int = 0) -> "MixedSampler":
         """Windows of `length` frames from what is trained on. Raises UserError if a store's episodes are shorter."""
+        checks: Sequence[Callable[[int], bool]] = self.checks or [lambda index: True] * len(self.stores)
         samplers = [
-            WindowSampler(store, length, seed, range(_kept(store, self.held_out)), lead_in=lead_in)
-            for store in self.stores
+            WindowSampler(store, length, seed, range(_kept(store, self.held_out)), lead_in=lead_in, sound=sound)
+            for store, sound in zip(self.stores, checks, strict=True)
         ]
         return MixedSampler(samplers, self.shares, seed)
 

@@ -2,92 +2,29 @@
 
 DIR/meta.json                     what was collected and how (StoreMeta)
 DIR/manifest.jsonl                one line for each shard, in order (ShardRecord)
+DIR/shard-00000/shard.json        the same line again, so that a lost manifest can be made anew
 DIR/shard-00000/frames.npy        (E, T+1, Y, X, 3) uint8
 DIR/shard-00000/actions.npy       (E, T, A) float32
 DIR/shard-00000/hand.npy          (E, T+1, 3) float32, m; (E, T+1, 0) where there is no hand
 DIR/shard-00000/object_xy.npy     (E, T+1, O, 2) float32, m; O = 0 where objects are not known
+
+An episode that ended before T actions is padded with what it showed last; nothing reads that.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vfplan.data.episode import ARRAYS, Episode
+from vfplan.data.records import ShardRecord, StoreMeta, damages, read_manifest, read_meta
 from vfplan.errors import UserError
-from vfplan.output.folder import file_sha256
-from vfplan.reading import parse_object, read_bounded
-from vfplan.schema import from_mapping
-
-FORMAT_VERSION = 1
 
 SHAPES = {"frames": "square, of 3 colours", "actions": "(A,)", "hand": "(3,) or (0,)", "object_xy": "(O, 2)"}
 """What each step of an episode has."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class StoreMeta:
-    """How a store was made; two stores with equal metas hold equal bytes.
-
-    Attributes:
-        version: of the format.
-        env: name of the environment.
-        episodes: how many the finished store holds.
-        shard_episodes: how many a shard holds, but for the last.
-        length: actions per episode, T.
-        seed: episode i is a function of (seed, i) and the rest of this record.
-        policy: the policy asked for; the manifest has the one each episode got.
-        description: the environment's own (image size, step in s, action scale, renderer, camera, MJCF; where a
-            planner acted also `closed_loop`, its weights and settings), the configuration of a source with known
-            answers, or where imported episodes come from.
-        versions: of the packages that decide about pixels and physics.
-    """
-
-    version: int
-    env: str
-    episodes: int
-    shard_episodes: int
-    length: int
-    seed: int
-    policy: str
-    description: dict[str, Any]
-    versions: dict[str, str]
-
-    def shard_range(self, shard: int) -> range:
-        """The episodes of a shard."""
-        first = shard * self.shard_episodes
-        return range(first, min(first + self.shard_episodes, self.episodes))
-
-    @property
-    def num_shards(self) -> int:
-        """Shards of the finished store."""
-        return -(-self.episodes // self.shard_episodes)
-
-
-@dataclass(frozen=True)
-class ShardRecord:
-    """A line of the manifest: which episodes a shard holds, who acted in each, the SHA-256 of each file."""
-
-    shard: int
-    first: int
-    count: int
-    policies: tuple[str, ...]
-    sha256: dict[str, str]
-
-    @property
-    def folder(self) -> str:
-        """Name of the shard's folder; made from the number, never read from a file."""
-        return shard_folder(self.shard)
-
-
-def shard_folder(shard: int) -> str:
-    """Name of a shard's folder."""
-    return f"shard-{shard:05d}"
 
 
 class EpisodeStore:
@@ -129,8 +66,26 @@ class EpisodeStore:
     def episode(self, index: int) -> Episode:
         """Episode `index`; its arrays are read-only views of the files."""
         arrays, row = self.locate(index)
-        record = self.records[index // self.meta.shard_episodes]
-        return Episode(**{name: array[row] for name, array in arrays.items()}, policy=record.policies[row])
+        record, length = self.record_of(index), int(self.lengths[index])
+        views = {name: array[row, : length + (name != "actions")] for name, array in arrays.items()}
+        return Episode(**views, policy=record.policies[row])
+
+    def record_of(self, index: int) -> ShardRecord:
+        """The record of the shard that holds an episode."""
+        return self.records[index // self.meta.shard_episodes]
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Actions (N,) of each episode."""
+        full = self.meta.length
+        return np.concatenate([np.array(each.lengths or [full] * each.count) for each in self.records])
+
+    def lasting(self, episodes: Sequence[int]) -> tuple[list[int], int]:
+        """The episodes that last as long as half of them do, and how many actions that is; UserError for none."""
+        if not episodes:
+            raise UserError(f"{self.path} has no whole episode left to validate on")
+        length = int(np.sort(self.lengths[list(episodes)])[len(episodes) // 2])
+        return [index for index in episodes if self.lengths[index] >= length], length
 
     def locate(self, index: int) -> tuple[Mapping[str, np.ndarray], int]:
         """The arrays of the shard of episode `index` and its row in them."""
@@ -153,16 +108,14 @@ class EpisodeStore:
     def digest(self) -> str:
         """SHA-256 over the hashes of all files: equal digests, equal episodes."""
         hashes = [record.sha256[name] for record in self.records for name in ARRAYS]
+        hashes += [str(record.lengths) for record in self.records if record.lengths]
         return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
     def verify(self) -> None:
         """Read every file again and compare its SHA-256. Raises UserError on the first that differs."""
         for record in self.records:
-            for name in ARRAYS:
-                file = self.path / record.folder / f"{name}.npy"
-                if file_sha256(file) != record.sha256[name]:
-                    last = record.first + record.count - 1
-                    raise UserError(f"{file} is damaged: its SHA-256 changed (episodes {record.first} to {last})")
+            for damage in damages(self.path, record):
+                raise UserError(damage)
 
 
 def split_episodes(num_episodes: int, validation: float) -> tuple[range, range]:
@@ -175,38 +128,6 @@ def split_episodes(num_episodes: int, validation: float) -> tuple[range, range]:
     if not 1 <= held_out < num_episodes:
         raise UserError(f"validation={validation} of {num_episodes} episodes leaves one side of the split empty")
     return range(num_episodes - held_out), range(num_episodes - held_out, num_episodes)
-
-
-def read_meta(path: Path) -> StoreMeta | None:
-    """The meta of a store, None where there is none. Raises UserError if it cannot be understood."""
-    file = path / "meta.json"
-    if not file.is_file():
-        return None
-    values = _parse(_read(file), file)
-    if values.get("version") != FORMAT_VERSION:
-        found = values.get("version", "no version")
-        raise UserError(f"{file}: this vfplan reads episode stores of version {FORMAT_VERSION}, found {found}")
-    meta = _checked(StoreMeta, values, file)
-    for name, least in {"episodes": 1, "shard_episodes": 1, "length": 1, "seed": 0}.items():
-        if not least <= getattr(meta, name) < 2**31:
-            raise UserError(f"{file}: {name} must be between {least} and 2**31; found {getattr(meta, name)}")
-    return meta
-
-
-def read_manifest(path: Path, meta: StoreMeta) -> list[ShardRecord]:
-    """The finished shards in order. Raises UserError if a line cannot be understood or does not fit the meta."""
-    file = path / "manifest.jsonl"
-    lines = _read(file).splitlines() if file.is_file() else []
-    records = [_checked(ShardRecord, _parse(line, file), file) for line in lines]
-    for record in records:
-        first, count = record.shard * meta.shard_episodes, record.count
-        fits = record.first == first and 1 <= count <= meta.shard_episodes and first + count <= meta.episodes
-        if not (fits and len(record.policies) == count and set(record.sha256) == set(ARRAYS)):
-            raise UserError(f"{file}: the line of {record.folder} does not fit meta.json")
-    shards = [record.shard for record in records]
-    if shards != sorted(set(shards)):
-        raise UserError(f"{file}: shards are listed twice or out of order")
-    return records
 
 
 def _map_shard(path: Path, meta: StoreMeta, record: ShardRecord) -> dict[str, np.ndarray]:
@@ -240,24 +161,3 @@ def _well_shaped(name: str, shape: tuple[int, ...]) -> bool:
             return shape in ((3,), (0,))
         case _:
             return len(shape) == 1
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return read_bounded(file)
-    except ValueError as error:
-        raise UserError(f"{file} is damaged: {error}") from error
-
-
-def _parse(data: bytes, file: Path) -> dict[str, Any]:
-    try:
-        return parse_object(data)
-    except ValueError as error:
-        raise UserError(f"{file} is damaged: {error}") from error
-
-
-def _checked(cls: type[T], values: dict[str, Any], file: Path) -> T:
-    try:
-        return from_mapping(cls, values)
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from error

@@ -3,14 +3,24 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vfplan.data.episode import ARRAYS, Episode
-from vfplan.data.store import ShardRecord, StoreMeta, read_manifest, read_meta, shard_folder
+from vfplan.data.records import (
+    SHARD,
+    ShardRecord,
+    StoreMeta,
+    damages,
+    own_record,
+    read_manifest,
+    read_meta,
+    shard_folder,
+)
 from vfplan.errors import UserError
 from vfplan.output.folder import file_sha256, published_folder, remove_temporary, write_json, write_text
 
@@ -19,7 +29,7 @@ def prepare_store(path: Path, meta: StoreMeta) -> list[ShardRecord]:
     """Make `path` ready for the missing shards of `meta`, and return the records of those that are finished.
 
     A store may be continued with the same settings, or with more episodes, for each depends only on its index.
-    Removes what killed writers left: temporary files, and shards that never reached the manifest.
+    Removes what killed writers left, and lists shards again that never reached the manifest, or whose lines were lost.
 
     Raises:
         UserError: if `path` holds something else, or a store made with other settings; nothing is changed then.
@@ -32,9 +42,10 @@ def prepare_store(path: Path, meta: StoreMeta) -> list[ShardRecord]:
         write_json(path / "meta.json", meta)
     else:
         _check_same(path, stored, meta)
-        if any(path.glob("shard-*")) and not (path / "manifest.jsonl").exists():
-            raise UserError(f"{path}/manifest.jsonl is missing; choose another out=, or remove the folder")
-        finished = [record for record in read_manifest(path, stored) if _is_finished(path, meta, record)]
+        listed = read_manifest(path, stored)
+        finished = [
+            record for record in [*listed, *_unlisted(path, stored, listed)] if _is_finished(path, meta, record)
+        ]
     remove_temporary(path)
     # A shard leaves the manifest before its files go, and the meta promises more only then.
     write_manifest(path, finished)
@@ -44,20 +55,54 @@ def prepare_store(path: Path, meta: StoreMeta) -> list[ShardRecord]:
     return finished
 
 
-def write_shard(path: Path, shard: int, first: int, episodes: Iterable[Episode]) -> ShardRecord:
-    """Write the episodes from number `first` on as a shard of the store at `path`: whole or not at all."""
+def _unlisted(path: Path, meta: StoreMeta, listed: list[ShardRecord]) -> Iterator[ShardRecord]:
+    """The shards that a killed writer published and did not list, or whose lines were lost.
+
+    Raises:
+        UserError: if one does not say what it holds, or is not what it says.
+    """
+    for folder in sorted(set(path.glob("shard-*")) - {path / record.folder for record in listed}):
+        record = own_record(folder, meta)
+        if record is None or any(damages(path, record)):
+            raise UserError(f"{folder} is not in the manifest; see to it: python -m vfplan.data repair data={path}")
+        yield record
+
+
+def write_shard(path: Path, shard: int, first: int, episodes: Iterable[Episode], length: int = 0) -> ShardRecord:
+    """Write the episodes from number `first` on as a shard of the store at `path`: whole or not at all.
+
+    Episodes of fewer actions than the longest are padded with what they showed last.
+    """
     rows = list(episodes)
+    lengths = tuple(len(row) for row in rows)
+    most = max(length, *lengths)
     with published_folder(path / shard_folder(shard)) as folder:
         for name in ARRAYS:
-            np.save(folder / f"{name}.npy", np.stack([getattr(row, name) for row in rows]), allow_pickle=False)
+            stacked = np.stack([_padded(getattr(row, name), most + (name != "actions")) for row in rows])
+            np.save(folder / f"{name}.npy", stacked, allow_pickle=False)
         hashes = {name: file_sha256(folder / f"{name}.npy") for name in ARRAYS}
-    return ShardRecord(shard, first, len(rows), tuple(row.policy for row in rows), hashes)
+        whole = min(lengths) == most
+        record = ShardRecord(
+            shard, first, len(rows), tuple(row.policy for row in rows), hashes, None if whole else lengths
+        )
+        (folder / SHARD).write_text(_line(record))
+    return record
 
 
 def write_manifest(path: Path, records: Iterable[ShardRecord]) -> None:
     """Replace the manifest by these records, in the order of their shards."""
     ordered = sorted(records, key=lambda record: record.shard)
-    write_text(path / "manifest.jsonl", "".join(json.dumps(dataclasses.asdict(row)) + "\n" for row in ordered))
+    write_text(path / "manifest.jsonl", "".join(map(_line, ordered)))
+
+
+def _line(record: ShardRecord) -> str:
+    said = {key: value for key, value in dataclasses.asdict(record).items() if value is not None}
+    return json.dumps(said) + "\n"
+
+
+def _padded(steps: NDArray[Any], count: int) -> NDArray[Any]:
+    """An array with its last entry repeated until there are `count`."""
+    return np.concatenate([steps, np.repeat(steps[-1:], count - len(steps), axis=0)]) if len(steps) < count else steps
 
 
 def _is_finished(path: Path, meta: StoreMeta, record: ShardRecord) -> bool:

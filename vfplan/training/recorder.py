@@ -39,6 +39,8 @@ class Recorder:
         self.validator = validator
         self.data = data
         self.snapshots = Snapshots(run.path, config.keep)
+        self.said: set[str] = set()
+        """Damages of the data that were said."""
         self.validated: tuple[int, float | None] = (-1, None)
         self.curves = _tensorboard(run) if config.tensorboard else None
         self.started, self.first = time.monotonic(), learner.steps_done
@@ -63,6 +65,10 @@ class Recorder:
     def _after_step(self, metrics: dict[str, Any], bar: tqdm) -> None:
         config, step = self.config, self.learner.steps_done
         last = step == config.learning.steps
+        for damage in set(self.data.damaged()) - self.said:
+            self.said.add(damage)
+            self.run.append_metrics({"step": step, "damaged": damage, "damaged_shards": len(self.said)})
+            bar.write(f"warning: {damage}; its episodes are left out (on_corrupt=skip)")
         if "skipped" in metrics:
             self.run.append_metrics({"step": step, **metrics})
             bar.write(f"step {step} skipped: {metrics['skipped']} (episodes in metrics.jsonl)")

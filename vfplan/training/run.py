@@ -50,7 +50,8 @@ def _run(config: TrainConfig, stop: Stop) -> None:
     set_threads(config.threads)
     if config.tensorboard:
         require_tensorboard()
-    data = Mixture.open(config.stores, config.shares, config.validation_episodes)
+    on_corrupt = config.on_corrupt if config.verify == "first_touch" else None
+    data = Mixture.open(config.stores, config.shares, config.validation_episodes, on_corrupt)
     config = replace(config, model=_fit_to(data.first, config))
     with processes(device) as group:
         learner = _learner(config, data, device, group)

@@ -23,6 +23,8 @@ class TrainConfig:
     init: str = ""
     actions: Literal["all", "none"] = "all"
     hand: Literal["unknown", "told"] = "unknown"
+    verify: Literal["no", "first_touch"] = "no"
+    on_corrupt: Literal["stop", "skip"] = "stop"
     validation_episodes: int = within(256, 1, 1_000_000_000)
     validate_every: int = within(1000, 1, 1_000_000_000)
     log_every: int = within(100, 1, 1_000_000_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import imageio.v3 as imageio
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vfplan.data.store import EpisodeStore
+from vfplan.errors import UserError
 from vfplan.metrics.clips import recorded
 from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.metrics.motion import Yardstick
@@ -25,15 +27,19 @@ class Validator:
     """Fixed windows of held-out episodes, the same at every call."""
 
     def __init__(
-        self, store: EpisodeStore, episodes: range, past_frames: int, device: torch.device, *, limit: int = 64
+        self, store: EpisodeStore, episodes: Sequence[int], past_frames: int, device: torch.device, *, limit: int = 64
     ) -> None:
-        chosen = list(episodes)[:limit]
-        length = min(past_frames + HORIZONS[-1], store.meta.length + 1)
-        start = (store.meta.length + 1 - length) // 2
+        lasting, actions = store.lasting(episodes)
+        length = min(past_frames + HORIZONS[-1], actions + 1)
+        if length < past_frames + 1:
+            raise UserError(
+                f"{store.path} has held-out episodes of {actions + 1} frames; the model remembers {past_frames}"
+            )
+        start = (actions + 1 - length) // 2
         self.past_frames = past_frames
-        self._windows = store, list(episodes)[: FOLLOWED * limit], slice(start, start + length)
+        self._windows = store, lasting[: FOLLOWED * limit], slice(start, start + length)
         self._yardstick: Yardstick | None = None
-        self.clip, self.device = recorded(store, chosen, device, slice(start, start + length)), device
+        self.clip, self.device = recorded(store, lasting[:limit], device, slice(start, start + length)), device
 
     def report(self, model: TrainableModel) -> dict[str, float]:
         """Bits/dim one step ahead; errors relative to copying, of thumbnails and of their colour, at each horizon."""

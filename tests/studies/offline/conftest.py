@@ -8,7 +8,8 @@ import torch
 
 from tests.rows import Rows
 from vfplan.data.episode import Episode
-from vfplan.data.store import EpisodeStore, StoreMeta
+from vfplan.data.records import StoreMeta
+from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
 from vfplan.models.base import LogProb
 from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
@@ -53,7 +54,7 @@ def write_store(path, frames, *, actions=4, object_xy=None, description=None):
 
 def trial(model, store, settings=QUICK):
     """A trial of the model on all episodes of the store."""
-    held_out = HeldOut(store, range(len(store)), model.action_dim, torch.device("cpu"))
+    held_out = HeldOut(store, range(len(store)), model.action_dim, torch.device("cpu"), store.meta.length)
     return Trial(model, held_out, settings)
 
 

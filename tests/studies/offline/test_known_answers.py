@@ -10,7 +10,8 @@ import torch
 from tests.studies.offline.conftest import trial
 from vfplan.data import known
 from vfplan.data.filling import fill_store
-from vfplan.data.store import FORMAT_VERSION, EpisodeStore, StoreMeta
+from vfplan.data.records import FORMAT_VERSION, StoreMeta
+from vfplan.data.store import EpisodeStore
 from vfplan.models.base import LogProb
 from vfplan.pixels import unit_from_frames
 from vfplan.studies.offline import known_answers

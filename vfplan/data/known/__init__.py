@@ -6,7 +6,7 @@ from typing import Any
 from vfplan.data.known.base import Source
 from vfplan.data.known.moving import DIRECTIONS, Movement, MovingShape, Slip
 from vfplan.data.known.noise import Noise
-from vfplan.data.store import StoreMeta
+from vfplan.data.records import StoreMeta
 from vfplan.errors import UserError
 from vfplan.schema import from_mapping
 

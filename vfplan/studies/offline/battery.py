@@ -53,8 +53,8 @@ def run(config: EvaluateConfig) -> None:
     folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(store.meta.env)
     checkpoint = load_checkpoint(folder, device)
     _check_fit(checkpoint, store, folder)
-    chosen = _held_out(checkpoint, store, config.episodes)
-    trial = Trial(checkpoint.model, HeldOut(store, chosen, checkpoint.model.action_dim, device), config)
+    chosen, length = store.lasting(_held_out(checkpoint, store, config.episodes))
+    trial = Trial(checkpoint.model, HeldOut(store, chosen, checkpoint.model.action_dim, device, length), config)
     target = RunDir(config.run_dir, config)
     results = [perform(test, trial) for test in TESTS]
     report = {**as_json(results), "checkpoint_sha256": checkpoint.sha256, "data_digest": store.digest}
@@ -66,7 +66,7 @@ def run(config: EvaluateConfig) -> None:
     facts = {
         "checkpoint": f"{folder} ({checkpoint.sha256[:12]})",
         "data": f"{store.path} ({store.digest[:12]})",
-        "held-out episodes": str(len(chosen)),
+        "held-out episodes": f"{len(chosen)}, of {length} actions",
         "seed": str(config.seed),
     }
     target.write_text("index.html", page(f"Offline tests: {store.meta.env}", facts, results))

@@ -88,7 +88,7 @@ def _excess(trial: Trial, source: Source) -> tuple[float, Floats]:
     removes its luck from the comparison.
     """
     episodes, rng = trial.held_out, trial.torch_rng("known answers")
-    steps = range(trial.past - 1, episodes.store.meta.length)
+    steps = range(trial.past - 1, episodes.length)
     dims = 3 * source.image_size**2
     bits = [
         bits_per_dim(trial.model, clip, rng, samples=trial.settings.samples).per_episode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from vfplan.statistics import Estimate
 from vfplan.studies.offline.position import centimetres
 from vfplan.studies.offline.section import Picture, Section, Table, Test, line
 from vfplan.studies.offline.strips import strip
-from vfplan.studies.offline.trial import HeldOut, NotApplicableError, Trial
+from vfplan.studies.offline.trial import NotApplicableError, Trial
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def _masses(trial: Trial) -> Floats:
 def _imagined(trial: Trial, window: Window, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """The true frames (P + wait, C, Y, X), the temperature-0 rollout (wait, ...) and samples (K, wait, ...)."""
     held_out = trial.held_out
-    alone = HeldOut(held_out.store, [held_out.chosen[window.episode]], held_out.action_dim, held_out.device)
+    alone = replace(held_out, chosen=[held_out.chosen[window.episode]])
     first, clip = window.last - trial.past + 1, alone.clip()
     context, actions = clip.context(trial.past, first), clip.actions[:, window.last : window.last + window.wait]
     samples = trial.imagine(context, actions, rng, copies=trial.settings.temperature_samples)[0]

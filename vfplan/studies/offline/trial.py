@@ -37,29 +37,32 @@ class HeldOut:
     action_dim: int
     """Width A of the actions that the model takes: the store's, or 0."""
     device: torch.device
+    length: int
+    """T; what goes beyond it is left out."""
 
     def __len__(self) -> int:
         return len(self.chosen)
 
     def clip(self, rows: slice = slice(None)) -> Clip:
         """The chosen rows, with the actions that the model takes."""
-        clip = recorded(self.store, self.chosen[rows], self.device)
+        clip = recorded(self.store, self.chosen[rows], self.device, slice(0, self.length + 1))
         return replace(clip, actions=clip.actions[..., : self.action_dim])
 
     @cached_property
     def actions(self) -> Tensor:
         """(N, T, A)."""
-        stacked = np.stack([self.store.episode(index).actions for index in self.chosen])
+        stacked = np.stack([self.store.episode(index).actions[: self.length] for index in self.chosen])
         return torch.from_numpy(stacked)[..., : self.action_dim].to(self.device)
 
     @cached_property
     def object_xy(self) -> NDArray[np.float64]:
         """(N, T + 1, O, 2) m."""
-        return np.stack([self.store.episode(index).object_xy for index in self.chosen]).astype(np.float64)
+        chosen = [self.store.episode(index).object_xy[: self.length + 1] for index in self.chosen]
+        return np.stack(chosen).astype(np.float64)
 
     def first(self, count: int) -> HeldOut:
         """The first `count` of them, or all if there are fewer."""
-        return HeldOut(self.store, self.chosen[:count], self.action_dim, self.device)
+        return replace(self, chosen=self.chosen[:count])
 
 
 class Trial:
@@ -74,9 +77,9 @@ class Trial:
         self.held_out = held_out
         self.settings = settings
         self.past = model.past_frames
-        self.steps = held_out.store.meta.length + 1 - self.past
+        self.steps = held_out.length + 1 - self.past
         if self.steps < 1:
-            length = held_out.store.meta.length + 1
+            length = held_out.length + 1
             raise UserError(f"{held_out.store.path} has episodes of {length} frames; the model remembers {self.past}")
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,10 @@ class Source:
             for number in numbers:
                 _, infos, actions = policies.run_episode(env, policy, self.seed, number, self.env.length)
                 hand, objects = zip(*map(places, infos), strict=True)
-                parts.append(Positions(_rows(hand), _rows(objects), actions[None]))
+                count = self.env.length + 1
+                still = np.zeros((count - 1 - len(actions), actions.shape[1]), np.float32)
+                acted = np.concatenate([actions, still])[None]
+                parts.append(Positions(_rows(hand, count), _rows(objects, count), acted))
                 report()
         finally:
             env.close()
@@ -124,6 +127,6 @@ def _chunk(source: Source, episodes: int, unit: int, report: Report) -> tuple[in
     return unit, source.episodes(range(unit * CHUNK, min((unit + 1) * CHUNK, episodes)), report)
 
 
-def _rows(values: Any) -> Floats:
-    """One episode (1, T+1, ...)."""
-    return np.stack(values)[None].astype(np.float32)
+def _rows(values: Sequence[Any], count: int) -> Floats:
+    """One episode (1, T+1, ...); where it ended early everything stays where it was."""
+    return np.stack([*values, *[values[-1]] * (count - len(values))])[None].astype(np.float32)
