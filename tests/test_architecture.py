@@ -26,7 +26,7 @@ FLOORS = (
     {"control"},
     {"collection", "training", "studies"},
     {"cli", "sections"},
-    COMMANDS,
+    {*COMMANDS, "__main__"},
 )
 ROOMS = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -96,6 +96,8 @@ def under(name, prefix):
 def room_of(name):
     """The room of vfplan that a dotted name lies in; None outside."""
     parts = name.split(".")
+    if parts[-1] == "__main__":  # a command in a room of its name
+        return "__main__"
     return parts[1] if parts[0] == "vfplan" and len(parts) > 1 and parts[1] in ROOMS else None
 
 

@@ -110,6 +110,16 @@ def test_a_flipped_bit_is_found_by_verify(folder):
         EpisodeStore.open(folder).verify()
 
 
+def test_a_link_out_of_the_store_is_one_warning(folder, tmp_path, capsys):
+    EpisodeStore.open(folder)
+    assert capsys.readouterr().err == ""
+    (folder / "shard-00001").rename(tmp_path / "elsewhere")
+    (folder / "shard-00001").symlink_to(tmp_path / "elsewhere")
+    EpisodeStore.open(folder)
+    warning = f"warning: {folder / 'shard-00001'} leads out of {folder}, to {tmp_path / 'elsewhere'}\n"
+    assert capsys.readouterr().err == warning
+
+
 def test_a_pickled_array_is_never_loaded(folder):
     np.save(folder / "shard-00000" / "hand.npy", np.array([{}], dtype=object), allow_pickle=True)
     refused(folder, "hand.npy is damaged")

@@ -54,6 +54,7 @@ def command(
     help: str,
     sections: Mapping[str, Registry] | None = None,
     folder: str = "",
+    called: str = "",
 ) -> "Command[C]":
     """Make the `main` of a command.
 
@@ -64,8 +65,9 @@ def command(
         help: a sentence, and indented example lines, shown above the keys by `--help`.
         sections: for each group that is a section of `schema`, a function returning {name: dataclass}.
         folder: where in `configs/` the file `NAME.yaml` and its groups are; commands of one folder share its groups.
+        called: what follows `python -m vfplan.`; the name by default.
     """
-    return Command(body, schema, name, help, dict(sections or {}), folder)
+    return Command(body, schema, name, help, dict(sections or {}), folder, called or name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Command(Generic[C]):
     name: str
     help: str
     sections: dict[str, Registry]
-    folder: str = ""
+    folder: str
+    called: str
 
     @property
     def _root(self) -> Path:
@@ -158,7 +161,7 @@ class Command(Generic[C]):
         return keys
 
     def _help_text(self, overrides: Sequence[str]) -> str:
-        lines = [f"python -m vfplan.{self.name} [key=value ...]", "", self.help.strip(), ""]
+        lines = [f"python -m vfplan.{self.called} [key=value ...]", "", self.help.strip(), ""]
         composed = self._compose(overrides)
         groups = self.groups()
         if groups:

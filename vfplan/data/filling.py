@@ -3,8 +3,6 @@
 Nothing here knows where episodes come from: a command hands over a function from episode numbers to episodes.
 """
 
-import contextlib
-import fcntl
 import functools
 import os
 import time
@@ -19,7 +17,7 @@ from vfplan.checks import MOST_SEED, require_ranges, within
 from vfplan.data.episode import Episode
 from vfplan.data.records import ShardRecord, StoreMeta
 from vfplan.data.store import EpisodeStore
-from vfplan.data.writing import prepare_store, write_manifest, write_shard
+from vfplan.data.writing import prepare_store, sole_writer, write_manifest, write_shard
 from vfplan.errors import UserError
 from vfplan.execution.workers import Report, run_units
 from vfplan.output.folder import RunDir
@@ -62,7 +60,7 @@ def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int, *,
         UserError: if the folder holds something else, is being written to or cannot be, or as `make` does. Shards that
             are finished stay, and the same call goes on with the others.
     """
-    with _sole_writer(path):
+    with sole_writer(path):
         finished = prepare_store(path, meta)
         done = {record.shard: record for record in finished}
         todo = [shard for shard in range(meta.num_shards) if shard not in done]
@@ -75,8 +73,13 @@ def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int, *,
                 done[record.shard] = record
                 write_manifest(path, done.values())
     seconds = time.perf_counter() - start
-    num_frames = (meta.episodes - first_episodes) * (meta.length + 1)
+    num_frames = sum(_frames(done[shard], meta.length) for shard in todo)
     return Filled(path, num_frames, seconds, num_frames / seconds, workers)
+
+
+def _frames(record: ShardRecord, length: int) -> int:
+    """How many frames a shard holds."""
+    return record.count + (sum(record.lengths) if record.lengths else record.count * length)
 
 
 def report(filled: Filled, meta: StoreMeta, run: RunDir, *, verb: str, options: str = "") -> None:
@@ -122,22 +125,3 @@ def _write_shard(path: Path, meta: StoreMeta, make: MakeEpisodes, shard: int, re
         return write_shard(path, shard, meta.shard_range(shard).start, episodes(), meta.length)
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def _sole_writer(path: Path) -> Iterator[None]:
-    """Hold the folder against a second writer; the lock ends with this process, however it ends."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise UserError(f"cannot write to {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise UserError(f"another collection is writing to {path}") from None
-    except OSError as error:
-        raise UserError(f"cannot write to {path}: {error.strerror or error}") from error
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,7 @@ An episode that ended before T actions is padded with what it showed last; nothi
 """
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,7 @@ class EpisodeStore:
             raise UserError(f"{what}; make a store with: python -m vfplan.collect out={path}")
         records = read_manifest(path, meta)
         stored = sum(record.count for record in records)
+        _warn_of_links(path, records)
         if stored < meta.episodes:
             raise UserError(
                 f"{path} is unfinished: {stored} of {meta.episodes} episodes; "
@@ -128,6 +130,18 @@ def split_episodes(num_episodes: int, validation: float) -> tuple[range, range]:
     if not 1 <= held_out < num_episodes:
         raise UserError(f"validation={validation} of {num_episodes} episodes leaves one side of the split empty")
     return range(num_episodes - held_out), range(num_episodes - held_out, num_episodes)
+
+
+def _warn_of_links(path: Path, records: list[ShardRecord]) -> None:
+    """Say which files lie elsewhere: whoever moves or checks the folder would miss them."""
+    outside = [
+        file
+        for record in records
+        for file in (path / record.folder, *(path / record.folder).glob("*"))
+        if file.is_symlink() and not file.resolve().is_relative_to(path.resolve())
+    ]
+    if outside:
+        print(f"warning: {outside[0]} leads out of {path}, to {outside[0].resolve()}", file=sys.stderr)
 
 
 def _map_shard(path: Path, meta: StoreMeta, record: ShardRecord) -> dict[str, np.ndarray]:

@@ -1,7 +1,10 @@
 """Writing an episode store shard by shard, so that a killed collection can go on. Reading is `store.py`."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,7 +25,18 @@ from vfplan.data.records import (
     shard_folder,
 )
 from vfplan.errors import UserError
-from vfplan.output.folder import file_sha256, published_folder, remove_temporary, write_json, write_text
+from vfplan.output.folder import (
+    command_line,
+    file_sha256,
+    published_folder,
+    remove_temporary,
+    write_json,
+    write_text,
+)
+from vfplan.reading import read_object
+
+COMMAND = "command.json"
+MAKERS = ("collect", "generate", "convert")
 
 
 def prepare_store(path: Path, meta: StoreMeta) -> list[ShardRecord]:
@@ -52,6 +66,7 @@ def prepare_store(path: Path, meta: StoreMeta) -> list[ShardRecord]:
     for folder in set(path.glob("shard-*")) - {path / record.folder for record in finished}:
         shutil.rmtree(folder)
     write_json(path / "meta.json", meta)
+    write_json(path / COMMAND, {"command": command_line()})
     return finished
 
 
@@ -103,6 +118,35 @@ def _line(record: ShardRecord) -> str:
 def _padded(steps: NDArray[Any], count: int) -> NDArray[Any]:
     """An array with its last entry repeated until there are `count`."""
     return np.concatenate([steps, np.repeat(steps[-1:], count - len(steps), axis=0)]) if len(steps) < count else steps
+
+
+@contextlib.contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Hold the folder against a second writer; the lock ends with this process, however it ends."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UserError(f"another collection is writing to {path}") from None
+    except OSError as error:
+        raise UserError(f"cannot write to {path}: {error.strerror or error}") from error
+    finally:
+        os.close(descriptor)
+
+
+def command_of(path: Path) -> list[str]:
+    """The command line that made a store; empty where it does not say, or was made otherwise."""
+    try:
+        program, *words = read_object(path / COMMAND)["command"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    name = str(program).removesuffix(".py")
+    return ["python", "-m", f"vfplan.{name}", *map(str, words)] if name in MAKERS else []
 
 
 def _is_finished(path: Path, meta: StoreMeta, record: ShardRecord) -> bool:

@@ -148,13 +148,17 @@ def read_metrics(path: str | Path) -> list[dict[str, Any]]:
 def provenance() -> dict[str, Any]:
     """The command line, commit (None outside a checkout), package versions, Python and UTC time of this process."""
     return {
-        # What Hydra is told behind the scenes is no part of the command line.
-        "command": [Path(sys.argv[0]).name, *(word for word in sys.argv[1:] if not word.startswith("hydra"))],
+        "command": command_line(),
         "commit": git_commit(),
         "python": sys.version.split()[0],
         "versions": package_versions(),
         "time_utc": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def command_line() -> list[str]:
+    """The words that started this process; what Hydra is told behind the scenes is none of them."""
+    return [Path(sys.argv[0]).name, *(word for word in sys.argv[1:] if not word.startswith("hydra"))]
 
 
 def package_versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
