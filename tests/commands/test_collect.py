@@ -142,7 +142,7 @@ def test_a_killed_worker_is_replaced_and_its_shard_made_anew(start, tmp_path):
     assert EpisodeStore.open(out).digest == run(tmp_path / "whole", *arguments).digest
 
 
-@pytest.mark.parametrize(("blocks", "left"), [(2, []), (12, ["manifest.jsonl", "meta.json"])])
+@pytest.mark.parametrize(("blocks", "left"), [(2, []), (12, ["command.json", "manifest.jsonl", "meta.json"])])
 def test_a_full_disk_is_one_line_and_a_rerun_completes(start, tmp_path, blocks, left):
     out, arguments = tmp_path / "store", ["episodes=10", "workers=1"]
     # A limit on the size of files stands in for the disk: 2 KiB do not hold the meta, 12 KiB not the frames of a shard.
