@@ -117,7 +117,7 @@ def test_a_killed_collection_goes_on_and_leaves_no_worker_behind(start, tmp_path
     assert not any("spawn_main" in command_line(pid) for pid in workers)
     listed = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
     assert len(listed) < 20, "killed too late to test anything"
-    (out / ".tmp-shard-00019-0000").mkdir(exist_ok=True)
+    (out / ".tmp-shard-00019-00000000").mkdir(exist_ok=True)
     files = [path for line in listed for path in out.glob(f"shard-{line['shard']:05d}/*.npy")]
     finished = {path: path.stat().st_mtime_ns for path in files}
     store = run(out, *arguments)

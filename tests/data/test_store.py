@@ -142,7 +142,7 @@ def test_a_manifest_that_does_not_fit_is_refused(folder, change):
 def test_a_collection_goes_on_where_it_was(tmp_path, folder):
     part = tmp_path / "part"
     assert collect(part, make_meta(), shards=[1]) == [1]
-    (part / ".tmp-shard-00002-killed").mkdir()
+    (part / ".tmp-shard-00002-0badc0de").mkdir()
     shutil.copytree(folder / "shard-00000", part / "shard-00000")  # published, but never listed
     assert collect(part, make_meta()) == [2]
     assert EpisodeStore.open(part).digest == EpisodeStore.open(folder).digest

@@ -88,3 +88,14 @@ def test_metrics_survive_a_cut_line(tmp_path):
         file.write('{"step": 2, "lo')
     RunDir(tmp_path, Config()).append_metrics({"step": 2})
     assert read_metrics(tmp_path / "metrics.jsonl") == [{"step": 1, "loss": 2.0}, {"step": 2}]
+
+
+def test_only_what_writers_left_is_removed(tmp_path):
+    """The mark at the end of the name is ours; files of others that begin alike stay."""
+    (tmp_path / "episodes").mkdir()
+    left = [tmp_path / ".tmp-results.json-0123abcd", tmp_path / "episodes" / ".tmp-a-deadbeef"]
+    others = [tmp_path / ".tmp-notes", tmp_path / "notes.tmp-a-deadbeef"]
+    for path in [*left, *others]:
+        path.write_text("x")
+    remove_temporary(tmp_path, depth=1)
+    assert not any(path.exists() for path in left) and all(path.exists() for path in others)

@@ -13,17 +13,20 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vfplan.errors import UserError
-from vfplan.output.folder import write_json
+from vfplan.output.folder import remove_temporary, write_json
 from vfplan.reading import read_object
 
 LOCK, HOLDER = ".lock", ".lock.json"
+DEPTH = 2
+"""Levels of folders in that of a run: episodes/NAME of a benchmark."""
 
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """Keep every other process from writing a run into `folder`, which is made if it is not there.
 
-    The lock is the operating system's, so that it goes when its process does, however that ends.
+    The lock is the operating system's, so that it goes when its process does, however that ends. What killed writers
+    left in the folder is removed.
 
     Raises:
         UserError: if another process holds it (which, where and since when), or the folder cannot be written.
@@ -33,6 +36,7 @@ def claimed(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
+        remove_temporary(folder, DEPTH)
         now = datetime.now().astimezone().isoformat(timespec="minutes")
         write_json(folder / HOLDER, {"process": os.getpid(), "host": socket.gethostname(), "since": now})
     except Timeout as error:

@@ -7,6 +7,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ TEMPORARY_PREFIX = ".tmp-"
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace `path` by `data`: after a crash it holds the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
+    temporary = temporary_path(path)
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -53,9 +54,7 @@ def published_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     raises. A killed process leaves a folder that `remove_temporary` removes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex[:8]
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{mark}")
-    retired = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{mark}-old")
+    temporary, retired = temporary_path(path), temporary_path(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -75,13 +74,27 @@ def published_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         shutil.rmtree(retired, ignore_errors=True)
 
 
-def remove_temporary(folder: Path) -> None:
-    """Remove what killed writers left in `folder`. Only safe while nobody else writes there."""
+def temporary_path(path: Path) -> Path:
+    """A name beside `path` that nobody has and `remove_temporary` knows."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{uuid.uuid4().hex[:8]}")
+
+
+def remove_temporary(folder: Path, depth: int = 0) -> None:
+    """Remove what killed writers left in `folder`, and in folders so many levels below.
+
+    Only safe while nobody else writes there.
+    """
     for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        if not re.fullmatch(r".*-[0-9a-f]{8}", leftover.name):
+            continue
         if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
+    if depth:
+        for below in folder.glob("*"):  # which, unlike iterdir, leaves out what it may not read
+            if below.is_dir() and not below.is_symlink():
+                remove_temporary(below, depth - 1)
 
 
 def file_sha256(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vfplan.errors import UserError
-from vfplan.output.folder import TEMPORARY_PREFIX, file_sha256, published_folder, remove_temporary, write_json
+from vfplan.output.folder import file_sha256, published_folder, remove_temporary, temporary_path, write_json
 from vfplan.reading import read_object
 
 FOLDER, LINK, MANIFEST = "checkpoints", "checkpoint", "manifest.json"
@@ -31,9 +30,7 @@ class Snapshots:
 
     def tidy(self) -> None:
         """Remove what killed writers left, and let the link lead to the newest whole one. Nobody else may write."""
-        for folder in (self.run, self.run / FOLDER):
-            if folder.is_dir():
-                remove_temporary(folder)
+        remove_temporary(self.run, depth=1)
         newest = next((path for path in self._paths() if not _damage(path)), None)
         if newest is not None:
             self._link(newest)
@@ -86,7 +83,7 @@ class Snapshots:
         link, target = self.run / LINK, Path(FOLDER, path.name)
         if link.is_symlink() and link.readlink() == target:
             return
-        temporary = self.run / f"{TEMPORARY_PREFIX}{LINK}-{uuid.uuid4().hex[:8]}"
+        temporary = temporary_path(link)
         temporary.symlink_to(target, target_is_directory=True)
         with _out_of_the_way(link):
             temporary.replace(link)
@@ -97,7 +94,7 @@ class Snapshots:
         kept = {*paths[: self.keep], *sorted(scores, key=lambda path: scores[path])[:1]}
         for path in paths:
             if path not in kept:
-                going = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+                going = temporary_path(path)
                 path.replace(going)
                 shutil.rmtree(going)
 
@@ -108,7 +105,7 @@ def _out_of_the_way(link: Path) -> Iterator[None]:
     if link.is_symlink() or not link.is_dir():
         yield
         return
-    aside = link.with_name(f"{TEMPORARY_PREFIX}{link.name}-old")
+    aside = temporary_path(link)
     link.replace(aside)
     yield
     shutil.rmtree(aside)
