@@ -11,6 +11,7 @@ of the moments are within 0.3 s after a save (a shard, a checkpoint) began. Thre
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -97,9 +98,9 @@ def killed(child: int, saving: Callable[[], bool], draw: random.Random, patience
             wait, deadline = False, time.monotonic() + AFTER_A_SAVE * draw.random() ** 3
         time.sleep(0.001)
     if draw.random() < 0.5:
-        os.killpg(child, signal.SIGKILL)
-    else:
-        os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has no group of its own yet
+            os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return None if code == -signal.SIGKILL else code
 

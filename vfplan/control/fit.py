@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkp
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import Precision, network_dtype
 from vfplan.models.still import StillModel
+from vfplan.output.folder import package_versions
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,22 @@ def load_trained(folder: str, world: World[Any], precision: Precision, device: t
                 f"checkpoint {path} was trained on {key}={trained.get(key)}, but {_called(world)} has "
                 f"{key}={wanted[key]}"
             )
+    for line in _other_versions(path, checkpoint, world):
+        print(f"warning: {line}", file=sys.stderr, flush=True)
     checkpoint.model.set_compute_dtype(network_dtype(precision, device))
     return checkpoint
+
+
+def _other_versions(path: Path, checkpoint: Checkpoint, world: World[Any]) -> Iterator[str]:
+    """A line for each package that decides about frames and was another one where the training data were made."""
+    recorded = checkpoint.training.get("versions")
+    trained = {**(recorded if isinstance(recorded, dict) else {}), **checkpoint.environment}
+    for package, version in package_versions(world.packages).items():
+        if trained.get(package, version) != version:
+            yield (
+                f"checkpoint {path} was trained with {package} {trained[package]}, {version} is installed: "
+                "the same actions may do something else"
+            )
 
 
 def description(world: World[Any]) -> dict[str, Any]:

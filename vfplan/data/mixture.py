@@ -1,5 +1,6 @@
 """Several stores of one scene as training data: how often windows come from each, and what is held out of each."""
 
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Mixture:
         stores = tuple(EpisodeStore.open(path) for path in paths)
         for store in stores[1:]:
             _check_same_scene(stores[0], store)
+            _warn_of_versions(stores[0], store)
         kept = [_kept(store, held_out) for store in stores]
         checks = tuple(FirstTouch(store, on_corrupt) for store in stores) if on_corrupt else ()
         return cls(stores, held_out, tuple(shares or (count / sum(kept) for count in kept)), checks)
@@ -131,6 +133,19 @@ def _check_same_scene(first: EpisodeStore, other: EpisodeStore) -> None:
         if key in found and expected[key] != found[key]:
             here, there = (textwrap.shorten(str(value), 60, placeholder="...") for value in (found[key], expected[key]))
             raise UserError(f"{other.path} has {key}={here}, but {first.path} has {key}={there}: these are two scenes")
+
+
+def _warn_of_versions(first: EpisodeStore, other: EpisodeStore) -> None:
+    """Say of each package whose version decides about frames that the two stores were made with different ones."""
+    before, now = first.meta.versions, other.meta.versions
+    for package in sorted({*before, *now} & {"mujoco", "gymnasium"}):
+        if before.get(package) != now.get(package):
+            print(
+                f"warning: {other.path} was made with {package} {now.get(package)}, "
+                f"{first.path} with {before.get(package)}: the same actions may do something else",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _scene(store: EpisodeStore) -> Iterator[tuple[str, Any]]:
