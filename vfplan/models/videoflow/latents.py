@@ -10,6 +10,18 @@ from torch import Tensor
 
 from vfplan.models.videoflow.distributions import LatentNoise
 
+LIMIT = 64.0
+"""Of what is sampled, in multiples of the largest that an orthonormal transform makes of images in [-0.5, 0.5]."""
+
+
+def bounded(sampled: Tensor, level: int) -> Tensor:
+    """What was sampled for a level, within limits that no image reaches.
+
+    Samples feed the next prediction, and a memory unlike all training data may make each larger than the last.
+    """
+    limit = LIMIT * 2**level
+    return sampled.clamp(-limit, limit)
+
 
 @dataclass(frozen=True)
 class LevelMemory:

@@ -20,7 +20,7 @@ from vfplan.models.precision import require_float32
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.models.videoflow.distributions import LatentDistribution, LatentNoise
 from vfplan.models.videoflow.latent_prior import LatentPrior
-from vfplan.models.videoflow.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState
+from vfplan.models.videoflow.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState, bounded
 from vfplan.pixels import LOG_LEVELS, dequantise, to_unit
 
 
@@ -200,7 +200,7 @@ class VideoFlow(TrainableModel):
     ) -> tuple[Tensor, VideoFlowState]:
         """The image (B, C, y, x) of level `finest` after action (B, A), and the memory that includes it.
 
-        `noise` has tensors (B, ...) for every level from `finest` to the top.
+        `noise` has tensors (B, ...) for every level from `finest` to the top. Whatever the memory, the image is finite.
         """
         image: Tensor | None = None
         memories = list(state.levels)
@@ -209,8 +209,9 @@ class VideoFlow(TrainableModel):
             if drawn is None or memory is None:
                 raise ValueError(f"the noise was drawn without level {level}, which downscale={2**finest} needs")
             latent = self.prior_of(level).sample(*self._conditions(level, state, action, image), drawn)
+            latent = bounded(latent, level)
             memories[level] = memory.push(latent, image)
-            image = self.level(level).inverse(latent, image)
+            image = bounded(self.level(level).inverse(latent, image), level)
         assert image is not None
         return image, VideoFlowState(tuple(memories), *self.moved_on(state, action[:, None]))
 
