@@ -1,5 +1,13 @@
 """The one exception that a user, not a developer, is meant to read."""
 
+LONGEST = 200
+
 
 class UserError(Exception):
     """Bad input: one line that names what was expected and what exists; commands exit with code 2."""
+
+
+def said(error: BaseException) -> str:
+    """What an error of somebody else's code says, in one line of a length that can be read."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

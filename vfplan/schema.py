@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from vfplan.checks import Range, require_range
-from vfplan.errors import UserError
+from vfplan.errors import LONGEST, UserError
 
 T = TypeVar("T")
 
@@ -60,6 +60,7 @@ def unknown_message(kind: str, name: str, valid: Iterable[str], *, nearest_of: I
 
     `nearest_of` widens the search for the nearest beyond `valid`; a dotted name is also compared by its last part.
     """
+    name = name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
     valid = sorted(valid)
     known = sorted({*valid, *nearest_of})
     near = difflib.get_close_matches(name, known, n=1)
@@ -74,7 +75,9 @@ def _section(registry: Mapping[str, Any] | type, value: Any, path: str) -> Any:
     if isinstance(registry, type):
         return from_mapping(registry, _expect(value, isinstance(value, Mapping), "a section", path), where=f"{path}.")
     if not isinstance(value, Mapping) or "name" not in value:
-        raise UserError(f"{path} must be a section with a 'name' (one of {', '.join(sorted(registry))}), got {value!r}")
+        raise UserError(
+            f"{path} must be a section with a 'name' (one of {', '.join(sorted(registry))}), got {_shown(value)}"
+        )
     name = value["name"]
     if name not in registry:
         raise UserError(unknown_message(f"{path}.name", str(name), registry))
@@ -154,7 +157,7 @@ def _convert_scalar(kind: Any, value: Any, path: str) -> Any:
     if kind is int:
         return int(_expect(value, number and value == value // 1, "an integer", path))
     if kind is float:
-        return float(_expect(value, number and value == value, "a number", path))
+        return float(_expect(value, number and _fits_a_float(value), "a number", path))
     if kind in (str, Path):
         # A folder called 2024 reaches us as a number.
         return kind(str(_expect(value, isinstance(value, str) or number, "text", path)))
@@ -163,5 +166,16 @@ def _convert_scalar(kind: Any, value: Any, path: str) -> Any:
 
 def _expect(value: Any, holds: bool, wanted: str, path: str) -> Any:
     if not holds:
-        raise UserError(f"{path} must be {wanted}, got {value!r}")
+        raise UserError(f"{path} must be {wanted}, got {_shown(value)}")
     return value
+
+
+def _fits_a_float(number: float) -> bool:
+    """Whether it is no NaN and no whole number beyond the largest float; infinities are numbers."""
+    return number == number and (isinstance(number, float) or abs(number) <= sys.float_info.max)
+
+
+def _shown(value: Any) -> str:
+    """A value as it was given, or its beginning: one of a stranger's file may have any length."""
+    text = value if isinstance(value, str) else repr(value)
+    return repr(value) if len(text) <= LONGEST else f"{text[:LONGEST]}..."

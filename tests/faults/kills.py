@@ -18,12 +18,14 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 import tests.faults.small as small
 from vfplan.collect import main as collect
@@ -71,6 +73,8 @@ def start(main: Callable[[list[str]], None], arguments: list[str], log: Path) ->
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    # The usual one is shared with all processes that are forked, and stays locked when one of them is killed.
+    tqdm.set_lock(threading.RLock())
     code = 1
     try:
         main(arguments)

@@ -13,11 +13,14 @@ from hydra.errors import HydraException
 
 from vfplan.errors import UserError
 
+MOST, HEAD = 2000, 1500
+"""Characters of a line, and of its beginning where it is longer: a name in a stranger's file may have any length."""
+
 
 def flatten(error: BaseException) -> str:
     """The message of an error in one line, without Hydra's advice."""
-    text = " ".join(str(error).split())
-    return re.split(r" See https| full_key:| Set the environment", text)[0]
+    text = re.split(r" See https| full_key:| Set the environment", " ".join(str(error).split()))[0]
+    return text if len(text) <= MOST else f"{text[:HEAD]} ... {text[HEAD - MOST :]}"
 
 
 def full_errors() -> bool:

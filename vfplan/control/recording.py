@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vfplan.control.loop import Failure, Trajectory
 from vfplan.control.surprise import Surprise
-from vfplan.errors import UserError
+from vfplan.errors import UserError, said
 from vfplan.output.about import About
 from vfplan.output.folder import write_bytes
 
@@ -43,7 +43,7 @@ class Recording:
             with np.load(path, allow_pickle=False) as arrays:
                 return _trajectory(dict(arrays))
         except Exception as error:  # what numpy and zipfile raise for broken files is no closed set
-            raise UserError(f"{path} is damaged ({type(error).__name__}: {error}); remove it") from error
+            raise UserError(f"{path} is damaged ({type(error).__name__}: {said(error)}); remove it") from error
 
     def write(self, group: range, trajectory: Trajectory) -> None:
         """Write a group, and first what its run is."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from vfplan.data.episode import ARRAYS, Episode
 from vfplan.data.records import ShardRecord, StoreMeta, damages, read_manifest, read_meta
-from vfplan.errors import UserError
+from vfplan.errors import UserError, said
 
 SHAPES = {"frames": "square, of 3 colours", "actions": "(A,)", "hand": "(3,) or (0,)", "object_xy": "(O, 2)"}
 """What each step of an episode has."""
@@ -154,7 +154,7 @@ def _map_shard(path: Path, meta: StoreMeta, record: ShardRecord) -> dict[str, np
         except FileNotFoundError:
             raise UserError(f"{file} is missing; run the command that made the store again") from None
         except Exception as error:  # numpy evaluates the header, and what that raises is no closed set
-            raise UserError(f"{file} is damaged: {' '.join(str(error).split())[:200]}") from error
+            raise UserError(f"{file} is damaged: {said(error)}") from error
         if array.dtype != dtype or array.shape[:2] != (record.count, steps):
             raise UserError(f"{file} holds {array.dtype} {array.shape}, not {dtype} ({record.count}, {steps}, ...)")
         if not _well_shaped(name, array.shape[2:]):

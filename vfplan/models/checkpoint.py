@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from vfplan.errors import UserError
+from vfplan.errors import UserError, said
 from vfplan.models.registry import FAMILIES, build_model
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.output.folder import file_sha256, published_folder, write_json
@@ -155,8 +155,9 @@ def _require_fitting(folder: Path, architecture: Architecture) -> None:
         with torch.device("meta"):
             expected = {name: tuple(tensor.shape) for name, tensor in build_model(architecture).state_dict().items()}
     except Exception as error:  # what an architecture out of nowhere makes a network raise is no closed set
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"corrupt checkpoint {folder / DESCRIPTION}: no model can be built so ({reason})") from error
+        raise UserError(
+            f"corrupt checkpoint {folder / DESCRIPTION}: no model can be built so ({said(error)})"
+        ) from error
     path = folder / WEIGHTS
     try:
         with safetensors.safe_open(path, "pt") as file:

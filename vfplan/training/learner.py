@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from vfplan.errors import said
 from vfplan.models.base import Clip
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.registry import objective_of
@@ -110,12 +111,21 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.steps_done = int(state["steps_done"])
-        self.seconds = float(state["seconds"])
+        """Restore what `state_dict` returned.
+
+        Raises:
+            ValueError: if it is the state of something else, or no state; the learner is of no use then.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.steps_done = int(state["steps_done"])
+            self.seconds = float(state["seconds"])
+        except Exception as error:  # what torch raises for what fits not is no closed set
+            raise ValueError(f"{type(error).__name__}: {said(error)}") from error
+        if self.steps_done < 0 or not all(_fit(*pair) for pair in self.optimiser.state.items()):
+            raise ValueError(f"steps_done={self.steps_done} or a moment of the optimiser is of no such model")
 
     def _learning_rate(self) -> float:
         """Linear warm-up, then the schedule."""
@@ -144,3 +154,11 @@ class Learner:
             norm = nn.utils.clip_grad_norm_(parameters, self.config.clip)
             if not math.isfinite(norm.item()):
                 raise FloatingPointError(f"gradient of {name} is not finite at step {self.steps_done}")
+
+
+def _fit(parameter: Any, moments: Any) -> bool:
+    """Whether what an optimiser remembers of a parameter has its shape, as far as it has one."""
+    if not (isinstance(parameter, Tensor) and isinstance(moments, dict)):
+        return False
+    each = [value for value in moments.values() if isinstance(value, Tensor) and value.dim()]
+    return all(value.shape == parameter.shape for value in each)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vfplan.data.mixture import Mixture
-from vfplan.errors import UserError
+from vfplan.errors import UserError, said
 from vfplan.output.folder import package_versions
 from vfplan.reading import read_object
 from vfplan.training.snapshots import Snapshots
@@ -100,8 +100,8 @@ def _state(path: Path, device: torch.device) -> dict[str, Any]:
     except Exception as error:  # what torch raises for broken files is no closed set
         # With the cause, for a device without memory for the state ends here too.
         raise UserError(
-            f"cannot load training state {path} ({type(error).__name__}: {error}); give another run_dir, or go on from "
-            f"the weights with init={path.parent}"
+            f"cannot load training state {path} ({type(error).__name__}: {said(error)}); give another run_dir, "
+            f"or go on from the weights with init={path.parent}"
         ) from error
 
 

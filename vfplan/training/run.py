@@ -156,7 +156,10 @@ def _resume(learner: Learner, config: TrainConfig, data: Mixture) -> None:
     state = earlier_state(config, data, learner.device, _warn if first else lambda line: None)
     if state is None:
         return
-    learner.load_state_dict(state)
+    try:
+        learner.load_state_dict(state)
+    except ValueError as error:
+        raise UserError(f"cannot go on from {config.run_dir}: {error}; give another run_dir") from error
     if first:
         if warning := other_digits(config):
             _warn(warning)

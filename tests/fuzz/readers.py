@@ -1,0 +1,222 @@
+"""What reads files that come from others: for each kind a valid file, and how a command reads it.
+
+A reader gets a folder in which one file was changed. It returns, or raises UserError in one line; nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.data import records
+from tests.faults import small
+from vfplan.control.calibration import Calibration, read_calibration
+from vfplan.control.loop import Trajectory
+from vfplan.control.recording import Recording
+from vfplan.control.surprise import SurpriseConfig
+from vfplan.data.bair import ACTION_SCALE, BairSplit
+from vfplan.data.crc32c import crc32c
+from vfplan.data.repairing import repair
+from vfplan.data.store import EpisodeStore
+from vfplan.errors import UserError
+from vfplan.models.checkpoint import load_checkpoint
+from vfplan.models.recipe import LearningConfig
+from vfplan.output.folder import file_sha256
+from vfplan.studies.benchmark.episodes import Episode, RowFolder
+from vfplan.train import main as train
+from vfplan.training.learner import Learner
+from vfplan.training.resuming import STATE, _mapping, _state
+from vfplan.training.snapshots import Snapshots
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of file."""
+
+    make: Callable[[Path], None]
+    """Fills an empty folder with what is valid."""
+    file: str
+    """The one that is changed."""
+    read: Callable[[Path], object]
+    """Reads the folder as a command does."""
+    mend: Callable[[Path], None] = lambda folder: None
+    """Makes checksums right again, as somebody would who means harm."""
+
+
+def store(folder: Path) -> None:
+    """A store of two shards."""
+    small.store(folder / "store")
+
+
+def run(folder: Path) -> None:
+    """A run with checkpoints, and the store that it is of."""
+    store(folder)
+    train(small.training(folder / "store", folder / "run", "learning.steps=2", "save_every=1"))
+    shutil.rmtree(folder / "store")
+
+
+def read_store(folder: Path) -> None:
+    """Every episode, as training and evaluation read them."""
+    opened = EpisodeStore.open(folder / "store")
+    for index in range(len(opened)):
+        opened.episode(index)
+    opened.verify()
+
+
+def repaired(folder: Path) -> None:
+    """What `vfplan.data repair` does."""
+    repair(folder / "store")
+
+
+def vouch(folder: Path) -> None:
+    """Let the record of the shard name the hashes that its files have now."""
+    path = folder / "store" / "manifest.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        shard = folder / "store" / f"shard-{line['shard']:05d}"
+        line["sha256"] = {name: file_sha256(shard / f"{name}.npy") for name in line["sha256"]}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def read_checkpoint(folder: Path) -> None:
+    """As every command that plans or evaluates."""
+    load_checkpoint(folder / "run" / "checkpoint")
+
+
+def vouch_for_weights(folder: Path) -> None:
+    """Let the description name the hash that the weights have now."""
+    path = folder / "run" / "checkpoint" / "config.json"
+    description = json.loads(path.read_text())
+    description["sha256"] = file_sha256(folder / "run" / "checkpoint" / "model.safetensors")
+    path.write_text(json.dumps(description))
+
+
+def read_snapshots(folder: Path) -> None:
+    """As a training that goes on."""
+    snapshots = Snapshots(folder / "run")
+    snapshots.tidy()
+    snapshots.newest(lambda line: None)
+
+
+def read_state(folder: Path) -> None:
+    """As a training that goes on."""
+    state = _state(folder / "run" / "checkpoint" / STATE, "cpu")
+    learner = Learner(load_checkpoint(folder / "run" / "checkpoint").model.train(), RECIPE, seed=0, device="cpu")
+    try:
+        learner.load_state_dict(state)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def read_settings(folder: Path) -> None:
+    """As a training that goes on."""
+    _mapping(folder / "run" / "config.json")
+
+
+def tfrecord(folder: Path) -> None:
+    """Two records of BAIR."""
+    each = [records.example(records.bair_features(records.trajectory(index))) for index in range(2)]
+    (folder / "a.tfrecords").write_bytes(b"".join(map(records.framed, each)))
+
+
+def read_tfrecord(folder: Path) -> None:
+    """As `vfplan.convert`."""
+    split = BairSplit.open(folder)
+    _ = split.fingerprint
+    for index in range(len(split)):
+        split.episode(index, "image_main", ACTION_SCALE)
+
+
+def example(folder: Path) -> None:
+    """A record of BAIR without its frame."""
+    (folder / "example").write_bytes(records.example(records.bair_features(records.trajectory(0))))
+
+
+def framed(data: bytes) -> bytes:
+    """Some bytes as a record with right checksums."""
+
+    def masked(part: bytes) -> bytes:
+        crc = crc32c(part)
+        return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+    length = struct.pack("<Q", len(data))
+    return length + masked(length) + data + masked(data)
+
+
+def read_example(folder: Path) -> None:
+    """As a record of a file."""
+    (folder / "a.tfrecords").write_bytes(framed((folder / "example").read_bytes()))
+    read_tfrecord(folder)
+
+
+RECIPE = LearningConfig(batch=(4, 8), history_noise=(0.0, 0.01), imagined_steps=1)
+"""As in `small.MODEL`."""
+
+SHA256 = hashlib.sha256(b"weights").hexdigest()
+
+
+def calibration(folder: Path) -> None:
+    """As `vfplan.monitor` writes it."""
+    made = Calibration(SHA256, "push", 15, "icem", "dev", 0.1, 12.5, SurpriseConfig(), tuple(map(float, range(20))))
+    (folder / "surprise.json").write_text(json.dumps(dataclasses.asdict(made)))
+
+
+def read_monitor(folder: Path) -> None:
+    """As `vfplan.plan control.monitor=`."""
+    read_calibration(folder / "surprise.json", checkpoint_sha256=SHA256, env="push", steps=15)
+
+
+def episode(folder: Path) -> None:
+    """An episode of a benchmark."""
+    done = Episode(0, (0, 0), (12.0, 3.5), ((0.5, -0.25),), (1.5, None), (0.1, 0.1), 5, None)
+    RowFolder(folder / "row", {"env": "push"}).write([done])
+
+
+def read_row(folder: Path) -> None:
+    """As a benchmark that goes on."""
+    row = RowFolder(folder / "row", {"env": "push"})
+    row.check()
+    row.has(range(1))
+
+
+def group(folder: Path) -> None:
+    """A group of tasks as `vfplan.plan` keeps it."""
+    frames = np.zeros((1, 3, 8, 8, 3), np.uint8)
+    infos = [[{"hand": np.zeros(3)}, {"hand": np.zeros(3)}]]
+    Recording(folder / "episodes", {}).write(
+        range(1), Trajectory(frames, np.zeros((1, 2, 4), np.float32), infos, plan_seconds=(0.1,))
+    )
+
+
+def read_group(folder: Path) -> None:
+    """As `vfplan.plan` that goes on."""
+    recording = Recording(folder / "episodes", {})
+    recording.check()
+    recording.read(range(1))
+
+
+SHARD = "store/shard-00000"
+READERS = {
+    "framing": Reader(tfrecord, "a.tfrecords", read_tfrecord),
+    "example": Reader(example, "example", read_example),
+    "manifest": Reader(store, "store/manifest.jsonl", read_store),
+    "meta": Reader(store, "store/meta.json", read_store),
+    "npy": Reader(store, f"{SHARD}/actions.npy", read_store, vouch),
+    "shard": Reader(store, f"{SHARD}/shard.json", repaired),
+    "config": Reader(run, "run/checkpoint/config.json", read_checkpoint),
+    "safetensors": Reader(run, "run/checkpoint/model.safetensors", read_checkpoint, vouch_for_weights),
+    "snapshot": Reader(run, "run/checkpoint/manifest.json", read_snapshots),
+    "state": Reader(run, f"run/checkpoint/{STATE}", read_state),
+    "settings": Reader(run, "run/config.json", read_settings),
+    "calibration": Reader(calibration, "surprise.json", read_monitor),
+    "benchmark": Reader(episode, "row/0000.json", read_row),
+    "episodes": Reader(group, "episodes/tasks-0000-0000.npz", read_group),
+}
