@@ -25,10 +25,10 @@ class About:
         """Raise UserError if the folder holds episodes of something else."""
         if not self.path.is_file():
             return
-        changes = _changes(read_damaged(self.path), self.settings)
-        if changes:
+        changed = changes(read_damaged(self.path), self.settings)
+        if changed:
             # With another cost or planner most settings differ; its name says it best.
-            key, old, new = min(changes, key=lambda change: not change[0].endswith((".name", ".type")))
+            key, old, new = min(changed, key=lambda change: not change[0].endswith((".name", ".type")))
             raise UserError(f"{self.path.parent} holds episodes with {key}={old}, not {new}: {self.remedy}")
 
     def write(self) -> None:
@@ -51,12 +51,12 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _changes(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+def changes(old: Any, new: Any, key: str = "") -> list[tuple[str, Any, Any]]:
     """Dotted keys whose values differ, with both values."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [] if old == new else [(key, old, new)]
     prefix = f"{key}." if key else ""
     found = []
     for name in sorted({*old, *new}):
-        found += _changes(old.get(name, "nothing"), new.get(name, "nothing"), f"{prefix}{name}")
+        found += changes(old.get(name, "nothing"), new.get(name, "nothing"), f"{prefix}{name}")
     return found

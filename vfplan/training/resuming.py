@@ -13,6 +13,7 @@ import torch
 
 from vfplan.data.mixture import Mixture
 from vfplan.errors import UserError, said
+from vfplan.output.about import changes
 from vfplan.output.folder import package_versions
 from vfplan.reading import read_object
 from vfplan.training.snapshots import Snapshots
@@ -70,7 +71,8 @@ def _require_same_settings(folder: Path, earlier: Mapping[str, Any], config: Tra
     for part in ("model",) if config.allow_mismatch else ("model", *DECIDES_WEIGHTS):
         if part in earlier and earlier[part] != now[part]:
             remedy = "give another run_dir" if part == "model" else REMEDY
-            raise UserError(f"{folder} holds a run with {part}={earlier[part]}, not {now[part]}; {remedy}")
+            key, before, after = changes(earlier[part], now[part], part)[0]
+            raise UserError(f"{folder} holds a run with {key}={before}, not {after}; {remedy}")
 
 
 def _require_same_data(
