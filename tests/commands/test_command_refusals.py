@@ -13,7 +13,7 @@ from vfplan.train import main as train
 
 def test_a_run_of_other_settings_is_not_resumed(store, run, capsys):
     message = refused(capsys, train, [f"data={store}", f"run_dir={run}", *TINY, "learning.beta=0.25"])
-    assert "holds a run with learning.steps=" in message
+    assert "holds a run with learning.beta=0.5, not 0.25" in message
 
 
 def test_a_run_with_other_shares_is_not_resumed(store, run, capsys):
