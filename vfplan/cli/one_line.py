@@ -42,6 +42,11 @@ def one_line_errors(full: bool | None = None) -> Iterator[None]:
     except OSError as error:
         # A full disk, a folder that went, a file that may not be read: the machine's trouble, not the program's.
         _refuse(_machine(error), full)
+    except (MemoryError, RuntimeError) as error:
+        # torch has no class of its own for the memory of the CPU, and a subclass of RuntimeError for that of a GPU.
+        if not isinstance(error, MemoryError) and not re.search("allocate memory|out of memory", str(error)):
+            raise
+        _refuse(f"not enough memory ({flatten(error) or 'Python has none left'}); smaller settings need less", full)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
