@@ -5,7 +5,8 @@ of the moments are within 0.3 s after a save (a shard, a checkpoint) began. Thre
 
 * lost: a run that ended with other bytes than one that nobody killed, a finished shard that was written again, a
   logged step that is in no row, a newest checkpoint that is older than it was;
-* missing or stale: after a kill, `checkpoint` leads nowhere, does not load, mixes steps or is older than it was;
+* missing or stale: after a kill, `checkpoint` leads nowhere, does not load, mixes steps or is older than it was, or
+  once the next start has done its first work, than the newest that was whole before;
 * litter: temporary files that are still there when the next start has done its first work.
 """
 
@@ -48,6 +49,8 @@ class Count:
     kills: int = 0
     runs: int = 0
     in_a_save: int = 0
+    behind: int = 0
+    """Kills between the two renames of a save: whole, and not linked before the next start."""
     lost: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     litter: list[str] = field(default_factory=list)
@@ -58,7 +61,8 @@ class Count:
         return "\n".join(
             [
                 f"{self.kills} kills ({self.in_a_save} while a save was under way) in {self.runs} runs: "
-                f"{len(self.lost)} lost, {len(self.stale)} checkpoints missing or stale, {len(self.litter)} litter",
+                f"{len(self.lost)} lost, {len(self.stale)} checkpoints missing or stale, {len(self.litter)} litter; "
+                f"{self.behind} times the link waited for the next start",
                 *found,
             ]
         )
@@ -138,8 +142,11 @@ class Victim:
         return set(self.saves.glob(f"{TEMPORARY_PREFIX}*"))
 
 
-def lives(victim: Victim, count: Count, most: int, draw: random.Random) -> Iterator[None]:
-    """Start a command again and again until it ends by itself; yields after each kill, of which `most` are wanted."""
+def lives(victim: Victim, count: Count, most: int, draw: random.Random) -> Iterator[bool]:
+    """Start a command again and again until it ends by itself, with `most` kills at most.
+
+    Yields after each kill whether it had worked.
+    """
     folder, log = victim.folder, victim.folder.with_suffix(".log")
     while True:
         left, work, begun = litter(folder), victim.work(), victim.saving()
@@ -148,7 +155,8 @@ def lives(victim: Victim, count: Count, most: int, draw: random.Random) -> Itera
             code = killed(child, lambda begun=begun: bool(victim.saving() - begun), draw, victim.patience)
         else:  # what a run was worth is seen at its end
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if victim.work() != work or code is not None:
+        worked = victim.work() != work
+        if worked or code is not None:
             count.litter += [f"{path} stayed" for path in left & litter(folder)]
         if code is not None:
             if code:
@@ -156,16 +164,16 @@ def lives(victim: Victim, count: Count, most: int, draw: random.Random) -> Itera
             return
         count.kills += 1
         count.in_a_save += bool(litter(folder) - left)
-        yield
+        yield worked
 
 
 def trained(folder: Path, data: Path, expected: str, count: Count, most: int, draw: random.Random) -> None:
     """One training until it ends by itself."""
-    newest = 0
+    seen = Seen()
     arguments = small.training(data, folder, f"learning.steps={STEPS}", "save_every=5")
     victim = Victim(train, arguments, folder, folder / "checkpoints", "metrics.jsonl", 2.0)
-    for _ in lives(victim, count, most, draw):
-        newest = checked(folder, newest, count)
+    for worked in lives(victim, count, most, draw):
+        seen = checked(folder, seen, seen.newest if worked else seen.linked, count)
     if not count.lost and file_sha256(folder / "checkpoint" / "model.safetensors") != expected:
         count.lost.append(f"{folder}: other weights")
     logged = {row["step"] for row in read_metrics(folder / "metrics.jsonl")}
@@ -175,31 +183,37 @@ def trained(folder: Path, data: Path, expected: str, count: Count, most: int, dr
         count.litter.append(f"{folder}: {sorted(litter(folder))} at the end")
 
 
-def checked(folder: Path, newest: int, count: Count) -> int:
-    """The step of the newest checkpoint after a kill; it and the one that the link names are looked at."""
+@dataclass(frozen=True)
+class Seen:
+    """The steps of the newest whole checkpoint and of the linked one."""
+
+    newest: int = 0
+    linked: int = 0
+
+
+def checked(folder: Path, seen: Seen, due: int, count: Count) -> Seen:
+    """What is there after a kill, where the link must have come to step `due`."""
     found = Snapshots(folder).newest(count.lost.append)
-    if found is None:
-        if newest:
-            count.lost.append(f"{folder}: no checkpoint, where step {newest} was")
-        return newest
-    step = int(found.name.removeprefix("step-"))
-    if step < newest:
-        count.lost.append(f"{folder}: step {step}, where step {newest} was")
+    newest = int(found.name.removeprefix("step-")) if found else 0
+    if newest < seen.newest:
+        count.lost.append(f"{folder}: step {newest}, where step {seen.newest} was")
     link = folder / "checkpoint"
     if not link.exists():
-        # The very first one has no link for an instant; the next start sets it.
-        if newest:
-            count.stale.append(f"{link} leads nowhere, where step {newest} was")
-        return step
+        # The very first one has no link for an instant.
+        if due:
+            count.stale.append(f"{link} leads nowhere, where step {due} was")
+        count.behind += bool(newest)
+        return Seen(newest, 0)
     try:
-        steps = load_checkpoint(link).training["steps"]
+        linked = load_checkpoint(link).training["steps"]
         state = torch.load(link / STATE, weights_only=True)["steps_done"]
     except Exception as error:
         count.stale.append(f"{link}: {error}")
-        return step
-    if state != steps or steps < newest:
-        count.stale.append(f"{link}: weights of step {steps}, state of step {state}, where step {newest} was")
-    return step
+        return Seen(newest, due)
+    if state != linked or linked < due:
+        count.stale.append(f"{link}: weights of step {linked}, state of step {state}, where step {due} was")
+    count.behind += linked < newest
+    return Seen(newest, linked)
 
 
 def collected(folder: Path, expected: str, count: Count, most: int, draw: random.Random) -> None:
