@@ -6,6 +6,7 @@ from typing import Any
 
 import gymnasium
 
+import envs.loading  # noqa: F401 (first, for the others import mujoco)
 from envs import gym_env, policies
 from envs.base import EnvConfig, Tasks, World
 from envs.gym_env import GymConfig, GymEnv

@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import signal
 import sys
 
 import pytest
@@ -92,6 +93,20 @@ def test_a_copied_run_goes_on(tmp_path):
         killed = dies(Snapshots(copy).tidy, when)
         expect_whole(copy, [3])
         when += 1
+
+
+@pytest.mark.parametrize("limit", [0, 100, 700, 1200, 1900])
+def test_a_write_that_is_cut_by_a_kill_loses_nothing(tmp_path, limit):
+    run = begun(tmp_path)
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        Snapshots(run).publish(4444, write(4444))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGXFSZ
+    expect_whole(run, [3])
 
 
 @pytest.mark.parametrize("limit", [0, 100, 700, 1200])

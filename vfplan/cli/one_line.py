@@ -42,6 +42,11 @@ def one_line_errors(full: bool | None = None) -> Iterator[None]:
     except OSError as error:
         # A full disk, a folder that went, a file that may not be read: the machine's trouble, not the program's.
         _refuse(_machine(error), full)
+    except ImportError as error:
+        # What the environment of the user's shell decides; anything else that does not import is the program's fault.
+        if error.name != "mujoco":
+            raise
+        _refuse(flatten(error), full)
     except (MemoryError, RuntimeError) as error:
         # torch has no class of its own for the memory of the CPU, and a subclass of RuntimeError for that of a GPU.
         if not isinstance(error, MemoryError) and not re.search("allocate memory|out of memory", str(error)):
