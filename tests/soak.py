@@ -60,7 +60,7 @@ def turns(work: Path) -> Iterator[str]:
 def soak(minutes: float, out: Path) -> tuple[float, int, int]:
     """Go round until then; MB a minute after the warm-up, files open after the first round and at the end."""
     rows: list[tuple[float, float, int, int]] = []
-    first_files, rounds, began = 0, 0, time.monotonic()
+    first_files, last_files, rounds, began = 0, 0, 0, time.monotonic()
     with tempfile.TemporaryDirectory() as place, (out / "soak.csv").open("w") as file:
         file.write("minute,memory_mb,open_files,rounds\n")
         with quiet():
@@ -76,11 +76,12 @@ def soak(minutes: float, out: Path) -> tuple[float, int, int]:
                         file.flush()
             shutil.rmtree(work)
             rounds += 1
-            first_files = first_files or open_files()
+            last_files = open_files()  # here, for the picture's font stays open
+            first_files = first_files or last_files
     late = np.array([row[:2] for row in rows if row[0] >= WARM])
     slope = float(np.polyfit(late[:, 0], late[:, 1], 1)[0]) if len(late) > 2 else float("nan")
     (out / "soak.png").write_bytes(picture(rows, slope))
-    return slope, first_files, open_files()
+    return slope, first_files, last_files
 
 
 def picture(rows: list[tuple[float, float, int, int]], slope: float) -> bytes:

@@ -143,6 +143,9 @@ def _convert_union(options: tuple[Any, ...], value: Any, path: str) -> Any:
 def _convert_sequence(origin: type, options: tuple[Any, ...], value: Any, path: str) -> Any:
     _expect(value, isinstance(value, list | tuple), "a list", path)
     if origin is list or options[-1] is Ellipsis:
+        # Stores list a seed for each episode.
+        if options[0] in (bool, int, str) and all(type(item) is options[0] for item in value):
+            return origin(value)
         return origin(_convert(options[0], item, f"{path}[{i}]") for i, item in enumerate(value))
     _expect(value, len(value) == len(options), f"a list of {len(options)}", path)
     return tuple(

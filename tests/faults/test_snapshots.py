@@ -1,5 +1,6 @@
 """Whatever moment a process dies at, a run has a checkpoint of one step, and the next start tidies up."""
 
+import hashlib
 import os
 import resource
 import shutil
@@ -17,6 +18,7 @@ def write(step):
     def into(folder):
         for name in ("state.pt", "model.safetensors"):
             (folder / name).write_text(f"{step}" * 500)
+        return {"state.pt": hashlib.sha256(f"{step}".encode() * 500).hexdigest()}
 
     return into
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 from vfplan.errors import UserError, said
 from vfplan.models.registry import FAMILIES, build_model
 from vfplan.models.trainable import Architecture, TrainableModel
-from vfplan.output.folder import file_sha256, published_folder, write_json
+from vfplan.output.folder import as_json, file_sha256, published_folder
 from vfplan.reading import read_object
 from vfplan.schema import from_mapping
 
@@ -59,8 +60,8 @@ def write_checkpoint(
     environment: dict[str, Any],
     training: dict[str, Any],
     dtype: torch.dtype = torch.float32,
-) -> None:
-    """Write `model.safetensors` and `config.json` into a folder that nobody reads yet.
+) -> str:
+    """Write `model.safetensors` and `config.json` into a folder that nobody reads yet; the weights' SHA-256.
 
     Weights are rounded to `dtype`; with bfloat16 the file has half the size. Models always compute from float32 copies.
     """
@@ -69,15 +70,18 @@ def write_checkpoint(
         for name, tensor in model.state_dict().items()
     }
     # By hand, for `save_file` lets nobody but the owner read it, whatever the umask.
-    (folder / WEIGHTS).write_bytes(safetensors.torch.save(weights))
+    content = safetensors.torch.save(weights)
+    (folder / WEIGHTS).write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
     description = {
         "format": FORMAT,
-        "sha256": file_sha256(folder / WEIGHTS),
+        "sha256": sha256,
         "model": dataclasses.asdict(model.config),
         "environment": environment,
         "training": training,
     }
-    write_json(folder / DESCRIPTION, description)
+    (folder / DESCRIPTION).write_text(as_json(description), encoding="utf-8")
+    return sha256
 
 
 def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpoint:

@@ -41,8 +41,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """As `write_bytes`; dataclasses and paths are written as mappings and text, NaN is refused (ValueError)."""
-    write_text(path, json.dumps(value, indent=2, default=_to_json, allow_nan=False) + "\n")
+    """As `write_bytes`, what `as_json` makes of a value."""
+    write_text(path, as_json(value))
+
+
+def as_json(value: Any) -> str:
+    """JSON of several lines; dataclasses and paths become mappings and text. Raises ValueError for NaN."""
+    return json.dumps(value, indent=2, default=_to_json, allow_nan=False) + "\n"
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
-from vfplan.models.checkpoint import write_checkpoint
+from vfplan.models.checkpoint import WEIGHTS, write_checkpoint
 from vfplan.output.folder import RunDir, provenance
 from vfplan.training.learner import Learner
 from vfplan.training.resuming import STATE
@@ -91,7 +91,7 @@ class Recorder:
         step, score = self.validated
         self.snapshots.publish(self.learner.steps_done, self._write, score if step == self.learner.steps_done else None)
 
-    def _write(self, folder: Path) -> None:
+    def _write(self, folder: Path) -> dict[str, str]:
         _save(self.learner.state_dict(), folder / STATE)
         training = {
             "steps": self.learner.steps_done,
@@ -105,13 +105,14 @@ class Recorder:
             "learning": asdict(self.config.learning),
             **self.provenance,
         }
-        write_checkpoint(
+        sha256 = write_checkpoint(
             folder,
             self.learner.averaged,
             environment=self.data.first.meta.description,
             training=training,
             dtype=torch.bfloat16 if self.config.weights == "bfloat16" else torch.float32,
         )
+        return {WEIGHTS: sha256}
 
     def farewell(self) -> None:
         """Say what was written and what to run next."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vfplan.errors import UserError
-from vfplan.output.folder import file_sha256, published_folder, remove_temporary, temporary_path, write_json
+from vfplan.output.folder import as_json, file_sha256, published_folder, remove_temporary, temporary_path
 from vfplan.reading import read_object
 
 FOLDER, LINK, MANIFEST = "checkpoints", "checkpoint", "manifest.json"
@@ -56,17 +56,18 @@ class Snapshots:
             raise UserError(f"{self.run} holds a run of an older version; give another run_dir, and init={init}")
         return None
 
-    def publish(self, step: int, write: Callable[[Path], None], score: float | None = None) -> Path:
+    def publish(self, step: int, write: Callable[[Path], Mapping[str, str]], score: float | None = None) -> Path:
         """Let `write` fill the folder of a step, then link it, then remove those that need not be kept.
 
-        A lower score is better; None is no candidate for the best.
+        `write` returns the SHA-256 of the files that it knows it of. A lower score is better; None is no candidate for
+        the best.
         """
         path = self._path(step)
         if not path.exists() or _damage(path):
             with published_folder(path, replace=True) as folder:
-                write(folder)
-                files = {file.name: file_sha256(file) for file in sorted(folder.iterdir())}
-                write_json(folder / MANIFEST, {"files": files, "score": score})
+                known = write(folder)
+                files = {file.name: known.get(file.name) or file_sha256(file) for file in sorted(folder.iterdir())}
+                (folder / MANIFEST).write_text(as_json({"files": files, "score": score}), encoding="utf-8")
         self._link(path)
         self._prune()
         return path
