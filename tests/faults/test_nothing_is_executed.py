@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -181,6 +182,22 @@ def test_a_state_that_is_a_pickle_is_refused(form, store, run, trap, tmp_path, c
         message = refused(capsys, main_of("train"), [f"data={store}", f"run_dir={evil}", *TINY])
     assert "cannot load training state" in message
     expect_untouched(seen, trap)
+
+
+def test_a_compressed_state_is_refused_before_memory_is_taken(store, run, tmp_path, capsys):
+    evil = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    for path in (evil / "checkpoints").iterdir():
+        torch.save({"steps_done": torch.zeros(1_000_000)}, path / "whole.pt")
+        with (
+            zipfile.ZipFile(path / "whole.pt") as whole,
+            zipfile.ZipFile(path / "state.pt", "w", zipfile.ZIP_DEFLATED) as small,
+        ):
+            for member in whole.infolist():
+                small.writestr(member.filename, whole.read(member.filename))
+        (path / "whole.pt").unlink()
+        vouched_for(path)
+    message = refused(capsys, main_of("train"), [f"data={store}", f"run_dir={evil}", *TINY])
+    assert "cannot load training state" in message and "compressed" in message
 
 
 def vouched_for(path):

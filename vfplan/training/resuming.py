@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -98,6 +99,7 @@ def _trained_on(snapshot: Path) -> list[str]:
 
 def _state(path: Path, device: torch.device) -> dict[str, Any]:
     try:
+        _require_stored(path)
         return dict(torch.load(path, map_location=device, weights_only=True))
     except Exception as error:  # what torch raises for broken files is no closed set
         # With the cause, for a device without memory for the state ends here too.
@@ -105,6 +107,13 @@ def _state(path: Path, device: torch.device) -> dict[str, Any]:
             f"cannot load training state {path} ({type(error).__name__}: {said(error)}); give another run_dir, "
             f"or go on from the weights with init={path.parent}"
         ) from error
+
+
+def _require_stored(path: Path) -> None:
+    """Raise ValueError for compressed members, which torch reads but never writes: small ones may fill all memory."""
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("compressed, as no training state is")
 
 
 def _mapping(path: Path) -> dict[str, Any]:
