@@ -7,7 +7,7 @@ class UserError(Exception):
     """Bad input: one line that names what was expected and what exists; commands exit with code 2."""
 
 
-def said(error: BaseException) -> str:
-    """What an error of somebody else's code says, in one line of a length that can be read."""
+def said(error: BaseException | str) -> str:
+    """What somebody else's code or file says, in one line of a length that can be read."""
     text = " ".join(str(error).split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -1,6 +1,7 @@
 """Whatever moment a process dies at, a run has a checkpoint of one step, and the next start tidies up."""
 
 import hashlib
+import json
 import os
 import resource
 import shutil
@@ -137,3 +138,13 @@ def test_a_step_that_is_there_is_not_written_again(tmp_path):
     Snapshots(tmp_path).publish(3, pytest.fail)
     Snapshots(tmp_path).publish(2, pytest.fail)
     assert (tmp_path / "checkpoint").resolve().name == "step-2"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_has_is_damage(tmp_path, name):
+    newest = begun(tmp_path)
+    path = newest / "checkpoints" / "step-3" / "manifest.json"
+    path.write_text(json.dumps({"files": {name: "0"}, "score": None}))
+    warned = []
+    assert Snapshots(tmp_path).newest(warned.append).name == "step-2"
+    assert warned[0].isascii() and warned[0].isprintable()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vfplan.errors import UserError
+from vfplan.errors import UserError, said
 from vfplan.output.folder import as_json, file_sha256, published_folder, remove_temporary, temporary_path
 from vfplan.reading import read_object
 
@@ -121,8 +121,8 @@ def _damage(path: Path) -> str:
         try:
             with (path / Path(name).name).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            return f"{name} is missing"
+        except (OSError, ValueError):  # no file has a name with NUL or half a surrogate pair
+            return f"{said(ascii(name))} is missing"
         if found != expected:
             return f"{name} has SHA-256 {found[:12]}, expected {str(expected)[:12]}"
     return ""

@@ -23,6 +23,7 @@ class PredictabilityConfig:
     moving: float | None = within(None, 1e-9, 1e9)
     steps: int = within(5000, 2, 100_000_000)
     workers: int = within(0, 0, 1024)
+    unit_seconds: float = within(600, 0, 1e6)
     threads: int = within(0, 0, 1024)
     device: str = "auto"
     seed: int = within(0, 0, MOST_SEED)
