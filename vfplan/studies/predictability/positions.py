@@ -79,11 +79,17 @@ class Source:
         return Positions.joined(parts)
 
 
-def collect(source: Source, episodes: int, workers: int, progress: Callable[[int], Any]) -> Positions:
-    """The first `episodes` of a source, whatever the number of processes (0: one for each core)."""
+def collect(
+    source: Source, episodes: int, workers: int, progress: Callable[[int], Any], *, patience: float = 0
+) -> Positions:
+    """The first `episodes` of a source, whatever the number of processes (0: one for each core).
+
+    A process without an episode for `patience` seconds is taken to hang, and ended; 0 waits for ever.
+    """
     units = range(-(-episodes // CHUNK))
     work = functools.partial(_chunk, source, episodes)
-    found = dict(run_units(work, units, min(workers or os.cpu_count() or 1, len(units)), progress))
+    count = min(workers or os.cpu_count() or 1, len(units))
+    found = dict(run_units(work, units, count, progress, patience=patience))
     return Positions.joined([found[unit] for unit in units])
 
 

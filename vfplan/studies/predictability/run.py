@@ -117,7 +117,7 @@ class Study:
         config = self.config
         source = Source(config.env, self.policy, config.seed, hold)
         with tqdm(total=config.episodes, desc=name, unit="episode", mininterval=1.0) as bar:
-            world = collect(source, config.episodes, config.workers, bar.update)
+            world = collect(source, config.episodes, config.workers, bar.update, patience=config.unit_seconds)
         first = config.episodes - config.episodes // HELD_OUT
         return world.take(slice(first)), world.take(slice(first, None))
 
