@@ -17,7 +17,7 @@ given. Writes a JSON per episode, benchmark.json, table.txt, table.md and pictur
 examples:
   python -m vfplan.benchmark env=push run_dir=runs/benchmark
   python -m vfplan.benchmark env=push workers=0 run_dir=runs/benchmark   # a process for each core
-  python -m vfplan.benchmark tasks=dev num_tasks=20 planners=[icem,cem] models=[videoflow,runs/push/checkpoint]
+  python -m vfplan.benchmark tasks=dev num_tasks=20 planners=[icem,cem] models=[learned,runs/push/checkpoint]
   python -m vfplan.benchmark 'rows={cem-x10: "planner=cem planner.samples=320 planner.elites=60"}'
   python -m vfplan.benchmark 'rows={pixel: "cost=pixel", often: "control.replan_every=1"}' reference=pixel
   python -m vfplan.benchmark -m env=push,push_bair models=[oracle]

@@ -97,7 +97,7 @@ def test_wrong_input_to_evaluate_is_refused_and_nothing_is_written(arguments, wo
         (["control.replan_every=9"], ["control.replan_every=9 exceeds planner.horizon=8"]),
         (["checkpoint=/nowhere"], ["no checkpoint at /nowhere", "model.safetensors"]),
         (["model=oracle", "checkpoint=x"], ["takes no checkpoint"]),
-        (["model=oracle", "planner=gradient"], ["model=oracle has no gradients", "expected model=videoflow"]),
+        (["model=oracle", "planner=gradient"], ["model=oracle has no gradients", "expected model=learned"]),
         (["model=oracle", "planner.refine_steps=2"], ["model=oracle has no gradients", "planner.refine_steps above 0"]),
         (["scoring.finalists.count=2", "planner=gradient"], ["scoring.finalists makes", "scoring.finalists.count=0"]),
         (["scoring.downscale=3"], ["downscale", "3"]),

@@ -16,6 +16,7 @@ from vfplan.control import run as planning
 from vfplan.control.scoring import ScoringConfig
 from vfplan.control.settings import ControlConfig, PlanConfig
 from vfplan.costs import PixelConfig
+from vfplan.errors import UserError
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.registry import Family, register
@@ -62,3 +63,10 @@ def test_a_name_that_is_taken_is_refused():
         register("videoflow", Family(ShiftConfig, Shift, FAMILY.objective))
     with pytest.raises(ValueError, match="'push' already"):
         envs.register(DiscConfig(name="push"), DiscWorld)
+
+
+def test_a_family_that_is_asked_for_must_be_the_checkpoints(run, tmp_path):
+    register("shift", FAMILY)
+    config = plan.main.configuration([f"checkpoint={run / 'checkpoint'}", "model=shift", f"run_dir={tmp_path / 'out'}"])
+    with pytest.raises(UserError, match="holds a model of the family videoflow; this run has model=shift"):
+        planning.run(config)

@@ -15,15 +15,17 @@ from envs import World
 from planners.baselines import RandomConfig, ZeroConfig
 from planners.search import PlannerConfig, SearchPlanner
 from vfplan.control.scoring import ScoringConfig
-from vfplan.control.settings import SessionConfig
+from vfplan.control.settings import LEARNED, ORACLE, SessionConfig
 from vfplan.data.rounding import six_digits
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
 from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint, ships
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import Precision, network_dtype
+from vfplan.models.registry import FAMILIES, family_name
 from vfplan.models.still import StillModel
 from vfplan.output.folder import package_versions
+from vfplan.schema import unknown_message
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,22 @@ def choose_model(config: SessionConfig, world: World[Any], device: torch.device)
     Raises:
         UserError: if there is no such model, or it does not fit the environment.
     """
-    if config.model == "oracle":
+    families = {family_name(name) for name in FAMILIES}
+    if config.model not in {LEARNED, ORACLE, *families}:
+        raise UserError(unknown_message("model", config.model, {LEARNED, ORACLE, *families}))
+    if config.model == ORACLE:
         if not world.has_state:
             raise UserError(
                 f"model=oracle continues a simulator's state, and {_called(world)} cannot give one; set checkpoint="
             )
-        return Chosen(SimulatorOracle(world.config, device=device), "oracle")
+        return Chosen(SimulatorOracle(world.config, device=device), ORACLE)
     if not (config.checkpoint or ships(world.config.name)) and _looks_at_no_future(config.planner):
         return Chosen(StillModel(len(world.action_names)), "still")
     trained = load_trained(config.checkpoint, world, config.precision, device)
-    return Chosen(trained.model, config.model, trained.sha256)
+    family = family_name(trained.model.config.name)
+    if config.model not in (LEARNED, family):
+        raise UserError(f"the checkpoint holds a model of the family {family}; this run has model={config.model}")
+    return Chosen(trained.model, family, trained.sha256)
 
 
 def load_trained(folder: str, world: World[Any], precision: Precision, device: torch.device) -> Checkpoint:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from vfplan.control.scoring import ScoringConfig
     from vfplan.costs import CostConfig
 
+LEARNED, ORACLE = "learned", "oracle"
+"""What `model` may be besides the family of a learned model: any learned one, or the simulator itself."""
+
 
 @dataclass(frozen=True)
 class ControlConfig:
@@ -63,7 +66,7 @@ class ClosedLoopConfig:
 class SessionConfig(ClosedLoopConfig):
     """What is told of episodes of a task set, planned with a model or with the simulator."""
 
-    model: Literal["videoflow", "oracle"] = "videoflow"
+    model: str = LEARNED
     tasks: Literal["benchmark", "dev"] = "benchmark"
     num_tasks: int = within(10, 0, 1_000_000)
     goal_hand: bool = False
@@ -77,12 +80,12 @@ class PlanConfig(SessionConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.model == "oracle" and self.checkpoint:
+        if self.model == ORACLE and self.checkpoint:
             raise ValueError("model=oracle is the simulator itself and takes no checkpoint")
-        if self.model == "oracle" and self.planner.needs_gradients:
+        if self.model == ORACLE and self.planner.needs_gradients:
             raise ValueError(
                 "model=oracle has no gradients, which planner=gradient and planner.refine_steps above 0 need; "
-                "expected model=videoflow, or a planner that only samples"
+                f"expected model={LEARNED}, or a planner that only samples"
             )
         if self.planner.needs_gradients and self.scoring.finalists.count:
             raise ValueError(
@@ -94,5 +97,5 @@ class PlanConfig(SessionConfig):
                 f"control.on_surprise={self.control.on_surprise} needs control.monitor=FILE, a surprise.json of "
                 "python -m vfplan.monitor"
             )
-        if self.model == "oracle" and self.control.monitor:
+        if self.model == ORACLE and self.control.monitor:
             raise ValueError("model=oracle gives no likelihoods for control.monitor to watch")

@@ -31,10 +31,14 @@ class Family:
     """From a model to a larger one of another configuration that foretells the same; None if it cannot."""
     latents: Callable[[Any], LatentSpace] | None = None
     """From a model to what costs may ask of its latents; None if it has none."""
+    name: str = ""
+    """What all its models are called when one is planned with; empty for the name that each is registered by."""
 
 
-_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents)
-_OF_2019 = Family(VideoFlow2019Config, architecture_2019.assemble, VideoFlowObjective, latents=FlowLatents)
+_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents, name="videoflow")
+_OF_2019 = Family(
+    VideoFlow2019Config, architecture_2019.assemble, VideoFlowObjective, latents=FlowLatents, name="videoflow"
+)
 
 FAMILIES: dict[str, Family] = {
     "videoflow": _DEFAULT,
@@ -52,6 +56,11 @@ def register(name: str, family: Family) -> None:
     """Let a model of your own be trained, loaded and planned with. Raises ValueError for a name that is taken."""
     if FAMILIES.setdefault(name, family) is not family:
         raise ValueError(f"there is a model called {name!r} already")
+
+
+def family_name(name: str) -> str:
+    """What the family of the model called `name` is called."""
+    return FAMILIES[name].name or name
 
 
 def build_model(config: Architecture) -> TrainableModel:

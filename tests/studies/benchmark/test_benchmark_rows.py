@@ -125,7 +125,7 @@ def test_every_row_that_is_marked_so_reads_the_simulator(made, monkeypatch):
 def test_the_baselines_are_always_there(made):
     assert tuple(made)[: len(BASELINES)] == BASELINES
     assert made["simulator-image"].overrides == ("planner=icem", "model=oracle", *TINY.split())
-    assert made["cem"].overrides == ("model=videoflow", "planner=cem", *TINY.split())
+    assert made["cem"].overrides == ("model=learned", "planner=cem", *TINY.split())
 
 
 def test_a_group_gives_the_same_actions_whatever_ran_before(made):

@@ -16,8 +16,10 @@ from typing import Any, Protocol
 from envs.task_set import TaskSet
 from vfplan.control.loop import Trajectory
 from vfplan.control.session import ClosedLoop, push_tasks
-from vfplan.control.settings import PlanConfig, SessionConfig
+from vfplan.control.settings import LEARNED, ORACLE, PlanConfig, SessionConfig
 from vfplan.errors import UserError
+from vfplan.models.checkpoint import load_architecture, shipped_checkpoint, ships
+from vfplan.models.registry import FAMILIES, family_name
 from vfplan.studies.benchmark import policies
 from vfplan.studies.benchmark.policies import PolicyLoop
 from vfplan.studies.benchmark.settings import BenchmarkConfig
@@ -59,7 +61,7 @@ Configure = Callable[[Sequence[str]], PlanConfig]
 
 def rows(config: BenchmarkConfig, configure: Configure) -> list[Row]:
     """All rows, baselines first. Raises UserError for names or settings that make no sense."""
-    requested = _requested(config)
+    requested = _requested(config, learned=_shipped_family(config.env.name))
     shared = [
         f"env={config.env.name}", f"tasks={config.tasks}", f"num_tasks={config.num_tasks}", f"seed={config.seed}",
         f"lockstep={config.lockstep}", f"device={config.device}", f"control.steps={config.steps}",
@@ -115,10 +117,19 @@ def _about(settings: SessionConfig, tasks: TaskSet) -> dict[str, Any]:
     }
 
 
-def _requested(config: BenchmarkConfig) -> dict[str, list[str]]:
-    """The overrides of each row that was asked for, by name."""
+def _shipped_family(env: str) -> str:
+    """What family the checkpoint that ships for an environment is of; `learned` where none ships."""
+    return family_name(load_architecture(shipped_checkpoint(env)).name) if ships(env) else LEARNED
+
+
+def _requested(config: BenchmarkConfig, learned: str) -> dict[str, list[str]]:
+    """The overrides of each row that was asked for, by name; rows of what ships are named by its family."""
     models, planners = _listed(config.models), _listed(config.planners)
-    named = [(f"{_model_name(model)}-{planner}", model, planner) for model in models for planner in planners]
+    named = [
+        (f"{learned if model == LEARNED else _model_name(model)}-{planner}", model, planner)
+        for model in models
+        for planner in planners
+    ]
     found = {name: [f"planner={planner}", *_model_overrides(model)] for name, model, planner in named}
     if len(found) < len(named):
         names = ", ".join(sorted({name for name, _, _ in named}))
@@ -164,7 +175,7 @@ def _model_name(model: str) -> str:
 
 
 def _model_overrides(model: str) -> list[str]:
-    if model in ("videoflow", "oracle"):
+    if model in (LEARNED, ORACLE) or model in map(family_name, FAMILIES):
         return [f"model={model}"]
     escaped = model.replace("\\", "\\\\").replace('"', '\\"')
     return [f'checkpoint="{escaped}"']

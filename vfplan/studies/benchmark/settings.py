@@ -18,7 +18,7 @@ class BenchmarkConfig:
     env: PushConfig
     tasks: Literal["benchmark", "dev"] = "benchmark"
     num_tasks: int = within(0, 0, 1_000_000)
-    models: tuple[str, ...] | str = ("videoflow",)
+    models: tuple[str, ...] | str = ("learned",)
     planners: tuple[str, ...] | str = ("icem",)
     rows: dict[str, str] | None = None
     settings: str = ""
