@@ -1,6 +1,7 @@
 """The world: MuJoCo pushing environments, and any other of Gymnasium's. numpy, gymnasium and mujoco only."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "PushEnv",
     "Tasks",
     "World",
+    "arguments",
     "config",
     "make",
     "policy_name",
@@ -52,6 +54,14 @@ def register(config: EnvConfig, made_by: type[World[Any]]) -> None:
 def world(config: EnvConfig) -> World[Any]:
     """Return the environment that a configuration describes, not yet built."""
     return WORLDS[type(config)](config)
+
+
+def arguments(name: str, description: Mapping[str, Any]) -> str | None:
+    """Return what chooses, on a command line, the environment that a data set describes; None if there is none such."""
+    config = CONFIGS.get(name)
+    if isinstance(config, GymConfig):
+        config = replace(config, id=str(description.get("id", config.id)))
+    return None if config is None else world(config).arguments
 
 
 def policy_name(config: EnvConfig, wanted: str = "auto") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vfplan import sections
 from vfplan.cli.config import command
 from vfplan.studies.offline.settings import EvaluateConfig
 
@@ -22,7 +23,9 @@ def evaluate(config: EvaluateConfig) -> None:
     """Make every test, print the table, write likelihood.json, the pictures and index.html."""
     from vfplan.studies.offline.battery import run
 
-    run(config)
+    store, checkpoint = run(config)
+    following = sections.plan_command(store.env, store.description, checkpoint)
+    print(f"next: {following or f'open {config.run_dir}/index.html'}")
 
 
 main = command(evaluate, EvaluateConfig, name="evaluate", help=HELP)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -42,6 +43,14 @@ def _control() -> type:
     from vfplan.control.settings import ControlConfig
 
     return ControlConfig
+
+
+def plan_command(env: str, description: Mapping[str, Any], checkpoint: Path) -> str | None:
+    """The command that plans where the data of a checkpoint come from; None where they are recordings."""
+    import envs
+
+    arguments = envs.arguments(env, description)
+    return arguments and f"python -m vfplan.plan {arguments} checkpoint={checkpoint}"
 
 
 PLANNING: dict[str, Callable[[], Any]] = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from vfplan.cli.config import command
 from vfplan.errors import UserError
+from vfplan.sections import plan_command
 from vfplan.training.settings import TrainConfig
 
 HELP = """
@@ -28,7 +29,9 @@ def train(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
     from vfplan.training.run import run
 
-    run(_with_architecture_of_init(config) if config.init else config)
+    store = run(_with_architecture_of_init(config) if config.init else config)
+    if store and (following := plan_command(store.env, store.description, Path(config.run_dir) / "checkpoint")):
+        print(f"      {following}")
 
 
 def _with_architecture_of_init(config: TrainConfig) -> TrainConfig:

@@ -1,6 +1,7 @@
 """A model and an environment, each in one file that nothing of vfplan knows, go through all commands."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from vfplan.errors import UserError
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.registry import Family, register
+from vfplan.sections import plan_command
 from vfplan.studies.offline import battery
 from vfplan.studies.offline.settings import EvaluateConfig
 from vfplan.training import run as training
@@ -56,6 +58,12 @@ def test_an_environment_of_your_own_is_collected_learned_and_planned_in(tmp_path
     planning.run(PlanConfig(env=env, planner=planner, cost=cost, run_dir=planned, **settings))
     tasks = json.loads((tmp_path / "planned" / "results.json").read_text())["tasks"]
     assert len(tasks) == 2 and all("distance" in task for task in tasks)
+
+
+def test_the_next_command_names_where_one_can_plan_alone():
+    assert plan_command("disc", {}, Path("run")) == "python -m vfplan.plan env=disc checkpoint=run"
+    assert plan_command("gym", {"id": "Pusher-v5"}, Path("run")).endswith("env=gym env.id=Pusher-v5 checkpoint=run")
+    assert plan_command("bair", {}, Path("run")) is None
 
 
 def test_a_name_that_is_taken_is_refused():

@@ -115,14 +115,12 @@ class Recorder:
         return {WEIGHTS: sha256}
 
     def farewell(self) -> None:
-        """Say what was written and what to run next."""
+        """Say what was written and how it is tested."""
         if self.curves is not None:
             self.curves.close()
         folder, store = self.run.path, self.data.first
         print(f"wrote {folder / 'checkpoint'}, {folder / 'metrics.jsonl'} and {folder / 'validation.png'}")
         print(f"next: python -m vfplan.evaluate checkpoint={folder / 'checkpoint'} data={store.path}")
-        if "floor_to_pixel" in store.meta.description:
-            print(f"      python -m vfplan.plan env={store.meta.env} checkpoint={folder / 'checkpoint'}")
 
     def _log(self, values: dict[str, float]) -> None:
         step = self.learner.steps_done

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from vfplan.data.mixture import MixedSampler, Mixture
+from vfplan.data.records import StoreMeta
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
@@ -39,13 +40,16 @@ Stop: TypeAlias = Callable[[], int]
 """The exit code that a signal asked for; 0 without one."""
 
 
-def run(config: TrainConfig) -> None:
-    """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
+def run(config: TrainConfig) -> StoreMeta | None:
+    """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way.
+
+    Returns what the first store says of itself; None in a process that is not the first of several.
+    """
     with stop_asked() as stop:
-        _run(config, stop)
+        return _run(config, stop)
 
 
-def _run(config: TrainConfig, stop: Stop) -> None:
+def _run(config: TrainConfig, stop: Stop) -> StoreMeta | None:
     device = local_device(resolve_device(config.device))
     set_threads(config.threads)
     if config.tensorboard:
@@ -60,7 +64,7 @@ def _run(config: TrainConfig, stop: Stop) -> None:
         if not group.is_first:
             _resume(learner, config, data)
             _loop(learner, sampler, config, None, stop)
-            return
+            return None
         Snapshots(Path(config.run_dir)).tidy()
         _resume(learner, config, data)
         recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
@@ -69,6 +73,7 @@ def _run(config: TrainConfig, stop: Stop) -> None:
         print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
         _loop(learner, sampler, config, recorder, stop)
     recorder.farewell()
+    return data.first.meta
 
 
 def _learner(config: TrainConfig, data: Mixture, device: torch.device, group: Processes) -> Learner:

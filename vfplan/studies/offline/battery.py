@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vfplan.data.records import StoreMeta
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
@@ -45,8 +46,11 @@ TESTS: tuple[Test, ...] = (
 """In the order of the page; a further test is a further line here."""
 
 
-def run(config: EvaluateConfig) -> None:
-    """Make every test, print the table, write likelihood.json, the pictures and index.html."""
+def run(config: EvaluateConfig) -> tuple[StoreMeta, Path]:
+    """Make every test, print the table, write likelihood.json, the pictures and index.html.
+
+    Returns what the store says of itself, and the folder of the checkpoint.
+    """
     device = resolve_device(config.device)
     set_threads(config.threads)
     store = EpisodeStore.open(config.data)
@@ -72,10 +76,7 @@ def run(config: EvaluateConfig) -> None:
     target.write_text("index.html", page(f"Offline tests: {store.meta.env}", facts, results))
     print("\n".join(_lines(trial, results)))
     print(f"wrote {target.path / 'likelihood.json'}, {target.path / 'index.html'} and its pictures")
-    if "mjcf" in store.meta.description:  # a scene to plan in; recordings have none
-        print(f"next: python -m vfplan.plan env={store.meta.env} checkpoint={folder}")
-    else:
-        print(f"next: open {target.path / 'index.html'}")
+    return store.meta, folder
 
 
 def perform(test: Test, trial: Trial) -> Done:
