@@ -1,7 +1,7 @@
 """What vfplan asks of an environment, of tasks in it, and of what describes both. No simulation here.
 
 To add an environment: a dataclass that configures it (`EnvConfig`), tasks with what success is (`Tasks`), and a `World`
-that makes them; then `envs.register` both, and write `configs/env/NAME.yaml` to choose it by name.
+that makes them; then `envs.register` both.
 """
 
 import math

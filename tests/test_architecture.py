@@ -19,6 +19,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 FLOORS = (
     {"checks", "errors"},
     {"device", "pixels", "reading", "schema", "statistics"},
+    {"plugins"},
     {"execution", "output"},
     {"costs", "data", "flows"},
     {"models"},

@@ -17,6 +17,16 @@ def within(default: Any, low: float, high: float) -> Any:
     return dataclasses.field(default=default, metadata={"range": (low, high)})
 
 
+def decided(default: Any, low: float, high: float) -> Any:
+    """A field that is no setting, for something else decides about it, as data do about image sizes; kept in range."""
+    return dataclasses.field(default=default, metadata={"range": (low, high), "setting": False})
+
+
+def is_setting(field: dataclasses.Field[Any]) -> bool:
+    """Whether a user may choose the value of a field."""
+    return bool(field.metadata.get("setting", True))
+
+
 def require_ranges(settings: Any) -> None:
     """Raise ValueError for the first field of a dataclass that is outside its range."""
     for field in dataclasses.fields(settings):

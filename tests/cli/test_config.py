@@ -132,7 +132,7 @@ def test_a_sweep_runs_every_job_in_its_own_folder(toy, seen, capsys):
         (["++new=1"], "unknown key 'new'"),
         (["+horizon=1"], "'+horizon=1' adds or removes a key; write horizon=VALUE to set it"),
         (["~horizon"], "'~horizon' adds or removes a key"),
-        (["planner=icme"], "unknown planner 'icme'; did you mean 'icem'? (valid: icem, icem_small, shooting)"),
+        (["planner=icme"], "unknown planner 'icme'; did you mean 'icem'? (valid: icem, icem_small, long, shooting)"),
         (["-m", "planner=icem,icme"], "unknown planner 'icme'; did you mean 'icem'?"),
         (["horizon=abc"], "horizon must be an integer, got 'abc'"),
         (["horizon=1.5"], "horizon must be an integer, got 1.5"),

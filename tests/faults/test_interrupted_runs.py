@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_a_damaged_group_is_one_line(whole, tmp_path, capsys):
     for content in (b"", path.read_bytes()[:1000], b"PK" + bytes(500)):
         path.write_bytes(content)
         assert f"{path} is damaged (" in refused(capsys, plan, [*PLAN, f"run_dir={run}"], begun=True)
+
+
+def test_a_small_group_that_fills_the_memory_is_one_line(whole, tmp_path, capsys):
+    run = shutil.copytree(whole, tmp_path / "run")
+    path = run / "episodes" / "tasks-0002-0003.npz"
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("more.npy", "w") as member:
+        for _ in range(9):
+            member.write(bytes(2**26))
+    assert "576 MiB unpacked" in refused(capsys, plan, [*PLAN, f"run_dir={run}"], begun=True)
 
 
 def test_what_is_kept_is_what_happened(whole):

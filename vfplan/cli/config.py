@@ -5,8 +5,9 @@ The only file beside the commands that knows Hydra. A command `NAME` is `vfplan/
     main = command(body, Schema, name="NAME", help=HELP, sections={"planner": planner_registry})
 
 and `configs/NAME.yaml`, which lists every field of `Schema` with its default; a group is a folder
-`configs/GROUP/` whose files hold a `name` and the fields of the dataclass that the registry has under that name. What
-several commands have in common stands in a file that their defaults lists name as `shared/FILE@_global_`.
+`configs/GROUP/` whose files hold a `name` and the fields of the dataclass that the registry has under that name; what
+is registered without a file can be chosen, too. What several commands have in common stands in a file that their
+defaults lists name as `shared/FILE@_global_`.
 """
 
 import contextlib
@@ -31,11 +32,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import configs
+from vfplan.cli.help import flat, help_text
 from vfplan.cli.one_line import flatten, full_errors, one_line_errors
-from vfplan.cli.yaml_comments import yaml_comments
+from vfplan.cli.options import Options
 from vfplan.errors import UserError
 from vfplan.execution.interrupts import ctrl_c_held_back, sigusr1_terminates
 from vfplan.output.claim import claimed
+from vfplan.plugins import load_plugins
 from vfplan.schema import Registry, from_mapping, unknown_message
 
 C = TypeVar("C")
@@ -91,6 +94,7 @@ class Command(Generic[C]):
         arguments = list(sys.argv[1:] if arguments is None else arguments)
         overrides = [text for text in arguments if ("=" in text and not text.startswith("-")) or text[:1] == "~"]
         with sigusr1_terminates(), one_line_errors():
+            load_plugins()
             self._check(overrides)
             if {"-h", "--help"} & set(arguments):
                 print(self._help_text(overrides), flush=True)
@@ -102,10 +106,18 @@ class Command(Generic[C]):
         self._check(overrides)
         return self._to_schema(self._compose(overrides), stamp=_timestamp())
 
-    def groups(self) -> dict[str, list[str]]:
-        """The options of every group that the command's defaults list names."""
+    def groups(self, *, registered: bool | None = None) -> dict[str, list[str]]:
+        """The options of every group that the command's defaults list names.
+
+        With what is `registered` and has no file, too; by default where there are plug-ins.
+        """
         names = [str(next(iter(entry))) for entry in self._defaults() if isinstance(entry, DictConfig)]
-        return {name: sorted(path.stem for path in (self._root / name).glob("*.yaml")) for name in names}
+        asked = bool(load_plugins()) if registered is None else registered
+        return {name: self._options.of(name, registered=asked) for name in names}
+
+    @property
+    def _options(self) -> Options:
+        return Options(self._root, self.sections)
 
     def _defaults(self) -> list[Any]:
         root = OmegaConf.load(self._root / f"{self.name}.yaml")
@@ -118,7 +130,11 @@ class Command(Generic[C]):
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         try:
-            with _no_outer_hydra(), hydra.initialize_config_dir(**_VERSION, config_dir=str(self._root)):
+            with (
+                self._options.published(overrides),
+                _no_outer_hydra(),
+                hydra.initialize_config_dir(**_VERSION, config_dir=str(self._root)),
+            ):
                 return hydra.compose(self.name, list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
             raise UserError(flatten(error)) from error
@@ -139,9 +155,10 @@ class Command(Generic[C]):
             if override.is_hydra_override():
                 continue
             if override.key_or_group in groups:
-                chosen[override.key_or_group] = _check_options(override, groups[override.key_or_group])
+                chosen[override.key_or_group] = _options_named(override)
             else:
                 assigned.append((text, override))
+        self._check_options(chosen, groups)
         keys = self._keys(chosen) if assigned else set()
         for text, override in assigned:
             if override.key_or_group not in keys:
@@ -152,40 +169,26 @@ class Command(Generic[C]):
             if override.is_delete() or (override.is_add() and not override.is_force_add()):
                 raise UserError(f"'{text}' adds or removes a key; write {override.key_or_group}=VALUE to set it")
 
+    def _check_options(self, chosen: Mapping[str, list[str]], groups: Mapping[str, list[str]]) -> None:
+        if any(name not in groups[group] for group, names in chosen.items() for name in names):
+            groups = self.groups(registered=True)
+        for group, names in chosen.items():
+            for name in names:
+                if name not in groups[group]:
+                    raise UserError(unknown_message(group, name, groups[group]))
+
     def _keys(self, chosen: Mapping[str, list[str]]) -> set[str]:
         """Every dotted key, sections included, that exists under any of the chosen group options."""
         keys: set[str] = set()
         columns = [[f"{group}={option}" for option in options] for group, options in chosen.items() if options]
         for row in itertools.zip_longest(*columns) if columns else [()]:
-            keys |= {key for key, _ in _flat(self._compose([text for text in row if text is not None]))}
+            keys |= {key for key, _ in flat(self._compose([text for text in row if text is not None]))}
         return keys
 
     def _help_text(self, overrides: Sequence[str]) -> str:
-        lines = [f"python -m vfplan.{self.called} [key=value ...]", "", self.help.strip(), ""]
-        composed = self._compose(overrides)
-        groups = self.groups()
-        if groups:
-            lines += ["groups (group=option):"]
-            lines += [f"  {group:<10} {', '.join(options)}" for group, options in groups.items()] + [""]
-        lines += ["keys and their values here:"]
-        comments: dict[str, str] = {}
-        for file in (*self._shared(), self._root / f"{self.name}.yaml"):
-            comments.update(yaml_comments(file))
-        for group in groups:
-            section = composed.get(group)
-            chosen = section.get("name") if isinstance(section, DictConfig) else None
-            # The chosen option's comments last, for they are the ones that hold.
-            for option in sorted(self._root.joinpath(group).glob("*.yaml"), key=lambda path: path.stem == chosen):
-                comments.update({f"{group}.{key}": text for key, text in yaml_comments(option).items()})
-        for key, value in _flat(composed):
-            if not isinstance(value, DictConfig):
-                assignment = f"{key}={'' if value is None else value}"
-                lines.append(f"  {assignment:<34} {comments.get(key, '')}".rstrip())
-        lines += [
-            "",
-            "also: --cfg job (print this as YAML), -m (sweep: key=1,2,3), HYDRA_FULL_ERROR=1 (tracebacks)",
-        ]
-        return "\n".join(lines)
+        head = [f"python -m vfplan.{self.called} [key=value ...]", "", self.help.strip(), ""]
+        files = (*self._shared(), self._root / f"{self.name}.yaml")
+        return help_text(head, self._compose(overrides), self.groups(), files, self._options)
 
     def _run_hydra(self, arguments: list[str], overrides: Sequence[str]) -> None:
         full, stamp = full_errors(), _timestamp()
@@ -214,7 +217,7 @@ class Command(Generic[C]):
             }
             given = {text.partition("=")[0] for text in overrides}
             extra = [f"{key}={value}" for key, value in quiet.items() if key not in given]
-            with _hydra_process([*arguments, *extra]):
+            with self._options.published(overrides), _hydra_process([*arguments, *extra]):
                 hydra.main(**_VERSION, config_path=str(self._root), config_name=self.name)(job)()
 
     def _to_schema(self, composed: DictConfig, *, stamp: str, job_number: int | None = None) -> C:
@@ -235,30 +238,15 @@ class Command(Generic[C]):
         return str(path if job_number is None else path / str(job_number))
 
 
-def _check_options(override: Override, options: list[str]) -> list[str]:
+def _options_named(override: Override) -> list[str]:
     """The options that a group override names; ranges and globs are left to Hydra."""
-    if override.is_sweep_override() and not override.is_choice_sweep():
-        return []
     if override.is_choice_sweep():
-        values = list(override.sweep_string_iterator())
-    else:
-        values = [override.get_value_element_as_str()]
-    for value in values:
-        if value not in options:
-            raise UserError(unknown_message(str(override.key_or_group), value, options))
-    return values
+        return list(override.sweep_string_iterator())
+    return [] if override.is_sweep_override() else [override.get_value_element_as_str()]
 
 
 def _below(section: str, keys: set[str]) -> list[str]:
     return [key for key in keys if key.rpartition(".")[0] == section]
-
-
-def _flat(config: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key in map(str, config):
-        value = None if OmegaConf.is_missing(config, key) else config[key]
-        yield f"{prefix}{key}", value
-        if isinstance(value, DictConfig):
-            yield from _flat(value, f"{prefix}{key}.")
 
 
 def _folder_of(config: Any) -> contextlib.AbstractContextManager[None]:

@@ -6,6 +6,7 @@ E problem (episode), T step.
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,9 @@ from vfplan.output.about import About
 from vfplan.output.folder import write_bytes
 
 Arrays = dict[str, NDArray[Any]]
+
+MOST_BYTES = 2**28
+"""Of a task, unpacked: more than 100 times what one of 30 actions at 128x128 has."""
 
 
 class Recording:
@@ -40,6 +44,7 @@ class Recording:
         if not path.is_file():
             return None
         try:
+            _require_bounded(path, len(group))
             with np.load(path, allow_pickle=False) as arrays:
                 return _trajectory(dict(arrays))
         except Exception as error:  # what numpy and zipfile raise for broken files is no closed set
@@ -70,6 +75,14 @@ def _arrays(trajectory: Trajectory) -> Arrays:
     if trajectory.surprise is not None:
         arrays |= {f"surprise.{name}": value for name, value in asdict(trajectory.surprise).items()}
     return arrays | {f"info.{key}": values for key, values in _numbers(trajectory.infos).items()}
+
+
+def _require_bounded(path: Path, tasks: int) -> None:
+    """Raise ValueError for more than so many tasks can take: compressed, a small file may fill all memory."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > tasks * MOST_BYTES:
+        raise ValueError(f"{size >> 20} MiB unpacked, more than {MOST_BYTES >> 20} for each of {tasks} tasks")
 
 
 def _numbers(infos: Sequence[Sequence[Mapping[str, Any]]]) -> Arrays:

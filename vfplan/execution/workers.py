@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from vfplan.errors import UserError
 from vfplan.execution.interrupts import ctrl_c_held_back
+from vfplan.plugins import load_plugins
 
 R = TypeVar("R")
 
@@ -133,6 +134,7 @@ def _start(work: Work[Any], unit: int) -> _Worker:
 
 
 def _serve(connection: "Connection[Any, Any]", work: Work[Any]) -> None:
+    load_plugins()
     # Ctrl-C reaches the whole group; the parent decides, and its closed pipe tells us. Until here it was held back.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

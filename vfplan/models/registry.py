@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vfplan.costs.base import LatentSpace
@@ -31,13 +31,20 @@ class Family:
     """From a model to a larger one of another configuration that foretells the same; None if it cannot."""
     latents: Callable[[Any], LatentSpace] | None = None
     """From a model to what costs may ask of its latents; None if it has none."""
+    recipe: LearningConfig | None = field(default_factory=lambda: LearningConfig(batch=(16,), imagined_steps=0))
+    """What it is fitted with by default; None where files in `configs/training/learning/` say it."""
     name: str = ""
     """What all its models are called when one is planned with; empty for the name that each is registered by."""
 
 
-_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents, name="videoflow")
+_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents, None, "videoflow")
 _OF_2019 = Family(
-    VideoFlow2019Config, architecture_2019.assemble, VideoFlowObjective, latents=FlowLatents, name="videoflow"
+    VideoFlow2019Config,
+    architecture_2019.assemble,
+    VideoFlowObjective,
+    latents=FlowLatents,
+    recipe=None,
+    name="videoflow",
 )
 
 FAMILIES: dict[str, Family] = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from vfplan.checks import require_ranges, within
+from vfplan.checks import decided, require_ranges, within
 from vfplan.models.base import Clip, Context, LikelihoodModel
 from vfplan.models.hand import Hand
 from vfplan.models.precision import reducible
@@ -21,14 +21,14 @@ class Architecture:
     """What the configuration of every trainable model says."""
 
     name: str
-    image_size: int = within(64, 1, 4096)
-    channels: int = within(3, 1, 64)
-    action_dim: int = within(4, 0, 1024)
+    image_size: int = decided(64, 1, 4096)
+    channels: int = decided(3, 1, 64)
+    action_dim: int = decided(4, 0, 1024)
     """0 for the action-free model."""
     past_frames: int = within(3, 1, 256)
-    switches: tuple[int, ...] = within((), 0, 1023)
+    switches: tuple[int, ...] = decided((), 0, 1023)
     """Places of the action components of which the world asks the sign only: the model sees -1 or 1."""
-    hand: Hand | None = None
+    hand: Hand | None = field(default=None, metadata={"setting": False})
     """How the hand moves, for a model that is told where it is; its coarsest level then sees a map of it."""
 
     def __post_init__(self) -> None:

@@ -122,7 +122,7 @@ def _damage(path: Path) -> str:
             with (path / Path(name).name).open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
         except (OSError, ValueError):  # no file has a name with NUL or half a surrogate pair
-            return f"{said(ascii(name))} is missing"
+            return f"{said(ascii(name)[1:-1])} is missing"
         if found != expected:
             return f"{name} has SHA-256 {found[:12]}, expected {str(expected)[:12]}"
     return ""
