@@ -35,6 +35,7 @@ import configs
 from vfplan.cli.help import flat, help_text
 from vfplan.cli.one_line import flatten, full_errors, one_line_errors
 from vfplan.cli.options import Options
+from vfplan.cli.presets import expanded, presets
 from vfplan.errors import UserError
 from vfplan.execution.interrupts import ctrl_c_held_back, sigusr1_terminates
 from vfplan.output.claim import claimed
@@ -92,9 +93,10 @@ class Command(Generic[C]):
     def __call__(self, arguments: Sequence[str] | None = None) -> None:
         """Run on `arguments` (default: those of the process). Exits with code 2 on a mistake of the user's."""
         arguments = list(sys.argv[1:] if arguments is None else arguments)
-        overrides = [text for text in arguments if ("=" in text and not text.startswith("-")) or text[:1] == "~"]
         with sigusr1_terminates(), one_line_errors():
             load_plugins()
+            arguments = expanded(arguments, self.name, CONFIG_FOLDER / "preset")
+            overrides = [text for text in arguments if ("=" in text and not text.startswith("-")) or text[:1] == "~"]
             self._check(overrides)
             if {"-h", "--help"} & set(arguments):
                 print(self._help_text(overrides), flush=True)
@@ -103,6 +105,7 @@ class Command(Generic[C]):
 
     def configuration(self, overrides: Sequence[str] = ()) -> C:
         """The validated configuration for these overrides, without running anything. Raises UserError."""
+        overrides = expanded(overrides, self.name, CONFIG_FOLDER / "preset")
         self._check(overrides)
         return self._to_schema(self._compose(overrides), stamp=_timestamp())
 
@@ -188,7 +191,8 @@ class Command(Generic[C]):
     def _help_text(self, overrides: Sequence[str]) -> str:
         head = [f"python -m vfplan.{self.called} [key=value ...]", "", self.help.strip(), ""]
         files = (*self._shared(), self._root / f"{self.name}.yaml")
-        return help_text(head, self._compose(overrides), self.groups(), files, self._options)
+        known = presets(CONFIG_FOLDER / "preset", self.name)
+        return help_text(head, self._compose(overrides), self.groups(), known, files, self._options)
 
     def _run_hydra(self, arguments: list[str], overrides: Sequence[str]) -> None:
         full, stamp = full_errors(), _timestamp()

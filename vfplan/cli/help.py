@@ -15,13 +15,20 @@ LAST = "also: --cfg job (print this as YAML), -m (sweep: key=1,2,3), HYDRA_FULL_
 
 
 def help_text(
-    head: Sequence[str], composed: DictConfig, groups: Mapping[str, list[str]], files: Iterable[Path], options: Options
+    head: Sequence[str],
+    composed: DictConfig,
+    groups: Mapping[str, list[str]],
+    presets: Sequence[str],
+    files: Iterable[Path],
+    options: Options,
 ) -> str:
     """All of it; `files` are the YAML files of the command itself."""
     lines = list(head)
     if groups:
         lines += ["groups (group=option):"]
         lines += [f"  {group:<10} {', '.join(names)}" for group, names in groups.items()] + [""]
+    if presets:
+        lines += [f"presets (preset=name): {', '.join(presets)}", ""]
     lines += ["keys and their values here:"]
     comments = _comments(composed, groups, files, options)
     for key, value in flat(composed):
