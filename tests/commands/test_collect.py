@@ -1,6 +1,5 @@
 """vfplan.collect: the same bytes for any number of workers and after any kill."""
 
-import fcntl
 import json
 import multiprocessing
 import os
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import envs
 import vfplan.data.filling
@@ -220,10 +220,8 @@ def test_a_store_made_with_other_settings_is_refused(expected, capsys):
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert "cannot write to" in refused(capsys, main, [*SMALL, f"out={tmp_path / 'file'}", "episodes=1"])
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    assert "another collection is writing to" in refused(capsys, main, [*SMALL, f"out={tmp_path}", "episodes=1"])
-    os.close(descriptor)
+    with FileLock(tmp_path / ".lock"):
+        assert "another collection is writing to" in refused(capsys, main, [*SMALL, f"out={tmp_path}", "episodes=1"])
     assert "is no episode store" in refused(capsys, main, [*SMALL, f"out={tmp_path}", "episodes=1"])
 
 

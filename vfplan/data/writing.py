@@ -2,15 +2,14 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from vfplan.data.episode import ARRAYS, Episode
@@ -123,20 +122,19 @@ def _padded(steps: NDArray[Any], count: int) -> NDArray[Any]:
 @contextlib.contextmanager
 def sole_writer(path: Path) -> Iterator[None]:
     """Hold the folder against a second writer; the lock ends with this process, however it ends."""
+    lock = FileLock(path / ".lock", blocking=False)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise UserError(f"cannot write to {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise UserError(f"another collection is writing to {path}") from None
+        with lock:
+            try:
+                yield
+            finally:
+                # Before it is released: who waits for a lock that is no longer there takes a new one.
+                (path / ".lock").unlink(missing_ok=True)
+    except Timeout as error:
+        raise UserError(f"another collection is writing to {path}") from error
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror or error}") from error
-    finally:
-        os.close(descriptor)
 
 
 def command_of(path: Path) -> list[str]:
