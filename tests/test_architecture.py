@@ -42,7 +42,7 @@ BESIDE = {
     "configs": {"cli"},
 }
 # Commands that read settings as `vfplan.plan` does.
-PLANNED_WITH = {("benchmark", "plan"), ("collect", "plan")}
+PLANNED_WITH = {("benchmark", "plan"), ("collect", "plan"), ("doctor", "plan")}
 EXCEPTIONS = {("vfplan.models.oracle", "envs")}  # the simulator as a model
 
 # (modules, what they must not import, exceptions) within that.

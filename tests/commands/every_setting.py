@@ -13,6 +13,7 @@ GIVEN = {
     "benchmark": [],
     "collect": [],
     "convert": ["source=somewhere"],
+    "doctor": [],
     "evaluate": ["data=somewhere"],
     "generate": [],
     "monitor": [],

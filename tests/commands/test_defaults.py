@@ -14,6 +14,7 @@ COMMANDS = {
     "benchmark": [],
     "collect": [],
     "convert": ["source=somewhere"],
+    "doctor": [],
     "evaluate": ["data=somewhere"],
     "generate": [],
     "monitor": [],

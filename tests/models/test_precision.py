@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def native(request, monkeypatch):
-    monkeypatch.setattr(precision, "_has_native_bfloat16", lambda device: request.param)
+    monkeypatch.setattr(precision, "has_native_bfloat16", lambda device: request.param)
     precision._warn_of_emulation.cache_clear()
     return request.param
 

@@ -19,7 +19,7 @@ def network_dtype(precision: Precision, device: torch.device) -> torch.dtype:
 
     Where it does not, bfloat16 is emulated, many times slower: standard error is told so once.
     """
-    native = _has_native_bfloat16(device)
+    native = has_native_bfloat16(device)
     if precision == "auto":
         return torch.bfloat16 if native else torch.float32
     if precision == "bfloat16" and not native:
@@ -64,7 +64,8 @@ def in_float32(model: Any) -> Iterator[None]:
             network.compute_dtype = dtype
 
 
-def _has_native_bfloat16(device: torch.device) -> bool:
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself; elsewhere it is emulated, many times slower."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return bool(torch.cpu._is_avx512_bf16_supported())

@@ -1,0 +1,1 @@
+"""What `vfplan.doctor` looks at."""
