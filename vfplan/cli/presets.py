@@ -15,14 +15,16 @@ KEY = "preset="
 
 
 def expanded(arguments: Sequence[str], command: str, folder: Path) -> list[str]:
-    """The arguments with the overrides of a preset in its place, but for those of keys that are given besides.
+    """The arguments, a line each, with the overrides of a preset in its place but for those of keys given besides.
 
     Raises:
         UserError: for a preset that does not exist, or is not for this command.
     """
+    # Hydra's grammar has no line breaks, which a shell lets quoted values have.
+    arguments = [text.replace("\n", " ") for text in arguments]
     names = [text.removeprefix(KEY) for text in arguments if text.startswith(KEY)]
     if not names:
-        return list(arguments)
+        return arguments
     if len(names) > 1:
         raise UserError(f"expected one preset, got {', '.join(names)}")
     others = [text for text in arguments if not text.startswith(KEY)]
