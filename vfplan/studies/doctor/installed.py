@@ -14,7 +14,7 @@ from vfplan.output.folder import git_commit
 from vfplan.plugins import load_plugins
 from vfplan.studies.doctor.finding import Finding
 
-NOT_FOR_USE = {"dev"}
+NOT_FOR_USE = {"dev", "docs"}
 
 
 def python() -> Finding:
