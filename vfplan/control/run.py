@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from tqdm import tqdm
 
 from envs import Tasks
 from vfplan.control.loop import Trajectory
@@ -18,6 +17,7 @@ from vfplan.control.settings import PlanConfig
 from vfplan.device import set_threads
 from vfplan.errors import UserError
 from vfplan.output.folder import RunDir
+from vfplan.output.progress import Bar
 from vfplan.output.video import grid, write_gif
 
 Loop: TypeAlias = ClosedLoop[Tasks[Any]]
@@ -37,7 +37,7 @@ def run(config: PlanConfig) -> None:
     print(f"episodes are kept as they end; after a stop the same command goes on with run_dir={folder.path}")
     results: list[TaskResult | FailedTask] = []
     first_alarms: list[int | None] = []
-    with tqdm(total=len(loop.tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
+    with Bar(total=len(loop.tasks) * config.control.steps, unit="action") as bar:
         for group in groups(len(loop.tasks), config.lockstep):
             shown = config.gif and group.start == 0
             trajectory = _run_or_read(loop, recording, group, bar, imagine=shown)
@@ -60,7 +60,7 @@ def run(config: PlanConfig) -> None:
     print(f"next: {_next(loop)}")
 
 
-def _run_or_read(loop: Loop, recording: Recording, group: range, bar: tqdm, *, imagine: bool) -> Trajectory:
+def _run_or_read(loop: Loop, recording: Recording, group: range, bar: Bar, *, imagine: bool) -> Trajectory:
     """What happened to a group, now or before; one in which an environment raised is run again."""
     found = recording.read(group)
     if found is not None and not found.failures and (found.imagined is not None or not imagine):

@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tqdm import tqdm
-
 from vfplan.checks import MOST_SEED, require_ranges, within
 from vfplan.data.episode import Episode
 from vfplan.data.records import ShardRecord, StoreMeta
@@ -21,6 +19,7 @@ from vfplan.data.writing import prepare_store, sole_writer, write_manifest, writ
 from vfplan.errors import UserError
 from vfplan.execution.workers import Report, run_units
 from vfplan.output.folder import RunDir
+from vfplan.output.progress import Bar
 
 MakeEpisodes = Callable[[range], Iterable[Episode]]
 """Makes the episodes of these numbers, in order, in a worker process; it must pickle."""
@@ -66,7 +65,7 @@ def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int, *,
         todo = [shard for shard in range(meta.num_shards) if shard not in done]
         start, first_episodes = time.perf_counter(), sum(record.count for record in finished)
         workers = min(workers or os.cpu_count() or 1, len(todo))
-        with _Bar(total=meta.episodes, initial=first_episodes, bar_format=_Bar.layout, mininterval=0.5) as bar:
+        with _Bar(total=meta.episodes, unit="episode", initial=first_episodes, bar_format=_Bar.layout) as bar:
             bar.frames_each = meta.length + 1
             work = functools.partial(_write_shard, path, meta, make)
             for record in run_units(work, todo, workers, bar.update, patience=patience):
@@ -98,7 +97,7 @@ def report(filled: Filled, meta: StoreMeta, run: RunDir, *, verb: str, options: 
     print(f"next: python -m vfplan.train data={filled.store}{options and ' '}{options}")
 
 
-class _Bar(tqdm):
+class _Bar(Bar):
     """A progress bar that counts episodes and tells the speed in frames."""
 
     layout = "{l_bar}{bar}| {n_fmt}/{total_fmt} episodes [{elapsed}<{remaining}, {frames_rate} frames/s]"

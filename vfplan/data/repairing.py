@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from vfplan.data.episode import ARRAYS
 from vfplan.data.records import ShardRecord, StoreMeta, damages, own_record, read_meta, read_record
@@ -15,6 +14,7 @@ from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import sole_writer, write_manifest
 from vfplan.errors import UserError
 from vfplan.output.folder import file_sha256
+from vfplan.output.progress import Bar
 from vfplan.reading import read_bounded
 
 ASIDE = "damaged"
@@ -23,7 +23,7 @@ ASIDE = "damaged"
 
 def differing(store: EpisodeStore) -> Iterator[str]:
     """What is wrong with each file that is not as it was written; reads them all."""
-    for record in tqdm(store.records, unit="shard", mininterval=1.0, disable=None):
+    for record in Bar(store.records, unit="shard"):
         yield from damages(store.path, record)
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from tqdm import tqdm
 
 from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.models.checkpoint import WEIGHTS, write_checkpoint
 from vfplan.output.folder import RunDir, provenance
+from vfplan.output.progress import Bar
 from vfplan.training.learner import Learner
 from vfplan.training.resuming import STATE
 from vfplan.training.snapshots import FOLDER, Snapshots
@@ -47,7 +47,7 @@ class Recorder:
         # Of the code that runs, also if the checkout moves on meanwhile.
         self.provenance = provenance()
 
-    def after_step(self, metrics: dict[str, Any], bar: tqdm) -> None:
+    def after_step(self, metrics: dict[str, Any], bar: Bar) -> None:
         """Log, validate and save as often as the configuration asks for, and at the last step.
 
         Raises:
@@ -62,7 +62,7 @@ class Recorder:
                 raise
             bar.write(f"warning: step {self.learner.steps_done}: {error.strerror}; going on (on_disk_full=continue)")
 
-    def _after_step(self, metrics: dict[str, Any], bar: tqdm) -> None:
+    def _after_step(self, metrics: dict[str, Any], bar: Bar) -> None:
         config, step = self.config, self.learner.steps_done
         last = step == config.learning.steps
         for damage in set(self.data.damaged()) - self.said:

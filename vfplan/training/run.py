@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from tqdm import tqdm
 
 from vfplan.data.mixture import MixedSampler, Mixture
 from vfplan.data.records import StoreMeta
@@ -25,6 +24,7 @@ from vfplan.models.precision import network_dtype
 from vfplan.models.registry import build_model, grown
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.output.folder import RunDir
+from vfplan.output.progress import Bar
 from vfplan.training.distributed import Processes, local_device, processes
 from vfplan.training.learner import Learner
 from vfplan.training.recorder import Recorder, require_tensorboard
@@ -115,7 +115,7 @@ def _loop(learner: Learner, sampler: MixedSampler, config: TrainConfig, recorder
     skipping = Skipping(learner, lambda step: sampler.episodes(step, rows), Path(config.run_dir), config.max_skipped)
     with (
         ThreadPoolExecutor(1) as loader,
-        tqdm(total=total, initial=learner.steps_done, unit="step", mininterval=2.0, disable=recorder is None) as bar,
+        Bar(total=total, initial=learner.steps_done, unit="step", disable=recorder is None) as bar,
     ):
         ahead = loader.submit(sampler.batch, learner.steps_done, rows)
         # Processes must agree on the last step, or one would wait for the others' gradients for ever.

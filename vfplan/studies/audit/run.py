@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from envs.task_set import TaskSet
 from vfplan import costs
@@ -27,6 +26,7 @@ from vfplan.models.base import Context, WorldModel
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.registry import latent_space
 from vfplan.output.folder import RunDir
+from vfplan.output.progress import Bar
 from vfplan.pixels import area_average
 from vfplan.studies.audit.populations import Moment, moments
 from vfplan.studies.audit.report import FOLLOWED, Judged, Places, plot, report, table
@@ -81,7 +81,7 @@ class Auditor:
         drawn = rng.choice(total, min(config.num_states, total), replace=False)
         chosen = np.isin(np.arange(total), drawn).reshape(len(self.tasks), count)
         parts: list[Judged] = []
-        with tqdm(total=len(self.tasks) * config.control.steps, unit="action", mininterval=1.0) as bar:
+        with Bar(total=len(self.tasks) * config.control.steps, unit="action") as bar:
             for first in range(0, len(self.tasks), config.lockstep):
                 part = range(first, min(first + config.lockstep, len(self.tasks)))
                 for moment, wanted in zip(

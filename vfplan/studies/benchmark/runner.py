@@ -10,14 +10,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from tqdm import tqdm
-
 from vfplan.control.outcome import SOME_FAILED
 from vfplan.control.session import groups
 from vfplan.device import set_threads
 from vfplan.errors import UserError
 from vfplan.execution.workers import Report, run_units
 from vfplan.output.folder import RunDir, git_commit, provenance
+from vfplan.output.progress import Bar
 from vfplan.studies.benchmark.episodes import Episode, RowFolder, episodes
 from vfplan.studies.benchmark.plots import pictures
 from vfplan.studies.benchmark.report import RowReport, row_reports
@@ -70,7 +69,7 @@ def _run_missing(
 ) -> None:
     """Run groups of rows, here or on worker processes, and write the episodes of each as they come."""
     commit = git_commit()
-    with tqdm(total=config.steps * sum(len(group) for group, _ in missing), unit="action", mininterval=1.0) as bar:
+    with Bar(total=config.steps * sum(len(group) for group, _ in missing), unit="action") as bar:
         if config.workers == 1:
             for group, row in missing:
                 bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 import envs
 from envs.faults import inject
@@ -35,6 +34,7 @@ from vfplan.models.base import MonitorableModel
 from vfplan.models.checkpoint import Checkpoint
 from vfplan.models.registry import latent_space
 from vfplan.output.folder import RunDir
+from vfplan.output.progress import Bar
 from vfplan.studies.monitor import report as fault_report
 from vfplan.studies.monitor.report import Episodes
 from vfplan.studies.monitor.settings import MonitorConfig
@@ -223,4 +223,4 @@ def _alarmed(trajectory: Trajectory) -> bool:
 
 
 def _bar(name: str, actions: int) -> Any:
-    return tqdm(total=actions, desc=name, unit="action", mininterval=1.0)
+    return Bar(total=actions, desc=name, unit="action")

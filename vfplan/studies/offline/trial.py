@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.metrics.clips import recorded
 from vfplan.metrics.localisation import Colour, Locator, held
 from vfplan.models.base import Clip, Context, LikelihoodModel
+from vfplan.output.progress import Bar
 from vfplan.pixels import frames_from_unit
 from vfplan.studies.offline.settings import Settings
 
@@ -103,7 +103,7 @@ class Trial:
     def batches(self, episodes: HeldOut, name: str, *, copies: int = 1) -> Iterator[tuple[slice, Clip]]:
         """Rows of `episodes` and what they show, so many at once that `copies` of each are about a batch."""
         size = max(1, self.settings.batch // copies)
-        with tqdm(total=len(episodes), desc=name, unit="episode", mininterval=1.0, leave=False) as bar:
+        with Bar(total=len(episodes), desc=name, unit="episode", leave=False) as bar:
             for start in range(0, len(episodes), size):
                 rows = slice(start, min(start + size, len(episodes)))
                 yield rows, episodes.clip(rows)

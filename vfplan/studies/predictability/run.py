@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tqdm import tqdm
-
 import envs
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.output.folder import RunDir
+from vfplan.output.progress import Bar
 from vfplan.statistics import Interval
 from vfplan.studies.predictability.positions import Positions, Source, collect, is_in_pixels
 from vfplan.studies.predictability.predictor import PAST, Predictor, Scores, fit
@@ -116,14 +115,14 @@ class Study:
         """The episodes to fit, and those held out."""
         config = self.config
         source = Source(config.env, self.policy, config.seed, hold)
-        with tqdm(total=config.episodes, desc=name, unit="episode", mininterval=1.0) as bar:
+        with Bar(total=config.episodes, desc=name, unit="episode") as bar:
             world = collect(source, config.episodes, config.workers, bar.update, patience=config.unit_seconds)
         first = config.episodes - config.episodes // HELD_OUT
         return world.take(slice(first)), world.take(slice(first, None))
 
     def _fit(self, name: str, world: Positions) -> Predictor:
         config, switches = self.config, [self.names.index(switch) for switch in self.switches]
-        with tqdm(total=config.steps, desc=name, unit="step", mininterval=1.0) as bar:
+        with Bar(total=config.steps, desc=name, unit="step") as bar:
             return fit(
                 world, threshold=self.moving, switches=switches, steps=config.steps, seed=config.seed,
                 device=self.device, progress=bar.update,
