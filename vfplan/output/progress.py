@@ -44,6 +44,16 @@ class Bar(tqdm):
             self._said = now
             print(self._line(now - self._begun), file=sys.stderr, flush=True)
 
+    def refresh(self, *given: Any, **settings: Any) -> None:
+        """Draw the bar; `write`, which calls this, does not wait for `DELAY` by itself."""
+        if time.monotonic() - self._begun >= DELAY:
+            super().refresh(*given, **settings)
+
+    def clear(self, *given: Any, **settings: Any) -> None:
+        """Take the bar away, where it was drawn."""
+        if time.monotonic() - self._begun >= DELAY:
+            super().clear(*given, **settings)
+
     def set_postfix_str(self, s: str = "", refresh: bool = False) -> None:
         """What is said at the end of the bar or line."""
         self._after = s
