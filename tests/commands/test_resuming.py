@@ -106,9 +106,10 @@ def test_a_run_of_an_older_version_is_one_line(again, begun, capsys):
 
 def test_a_missing_extra_is_said_before_anything_is_written(store, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    given = [f"data={store}", f"run_dir={tmp_path / 'new'}", "tensorboard=true", *TINY]
-    assert "tensorboard=true needs the extra" in refused(capsys, train, given)
-    assert not (tmp_path / "new").exists()
+    for asked in ("tensorboard=true", "logger=tensorboard", "logger=[csv,wandb]", "logger=trackio"):
+        given = [f"data={store}", f"run_dir={tmp_path / 'new'}", asked, *TINY]
+        assert "needs its extra: pip install 'vfplan[" in refused(capsys, train, given)
+        assert not (tmp_path / "new").exists()
 
 
 def test_weights_obey_the_umask(run, tmp_path):

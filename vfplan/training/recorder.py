@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,10 @@ import torch
 
 from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
-from vfplan.errors import UserError
 from vfplan.models.checkpoint import WEIGHTS, write_checkpoint
 from vfplan.output.folder import RunDir, provenance
 from vfplan.output.progress import Bar
+from vfplan.training import loggers
 from vfplan.training.learner import Learner
 from vfplan.training.resuming import STATE
 from vfplan.training.snapshots import FOLDER, Snapshots
@@ -42,7 +41,7 @@ class Recorder:
         self.said: set[str] = set()
         """Damages of the data that were said."""
         self.validated: tuple[int, float | None] = (-1, None)
-        self.curves = _tensorboard(run) if config.tensorboard else None
+        self.loggers = loggers.opened(config.loggers, run)
         self.started, self.first = time.monotonic(), learner.steps_done
         # Of the code that runs, also if the checkout moves on meanwhile.
         self.provenance = provenance()
@@ -116,8 +115,8 @@ class Recorder:
 
     def farewell(self) -> None:
         """Say what was written and how it is tested."""
-        if self.curves is not None:
-            self.curves.close()
+        for logger in self.loggers:
+            logger.close()
         folder, store = self.run.path, self.data.first
         print(f"wrote {folder / 'checkpoint'}, {folder / 'metrics.jsonl'} and {folder / 'validation.png'}")
         print(f"next: python -m vfplan.evaluate checkpoint={folder / 'checkpoint'} data={store.path}")
@@ -125,9 +124,8 @@ class Recorder:
     def _log(self, values: dict[str, float]) -> None:
         step = self.learner.steps_done
         self.run.append_metrics({"step": step, **values})
-        if self.curves is not None:
-            for key, value in values.items():
-                self.curves.add_scalar(key, value, step)
+        for logger in self.loggers:
+            logger.log(step, values)
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
@@ -139,19 +137,6 @@ def _save(state: dict[str, Any], path: Path) -> None:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from error
         raise
-
-
-def require_tensorboard() -> None:
-    """Raise UserError where TensorBoard is not installed."""
-    if importlib.util.find_spec("tensorboard") is None:
-        raise UserError("tensorboard=true needs the extra: pip install 'vfplan[tensorboard]'")
-
-
-def _tensorboard(run: RunDir) -> Any:
-    """A writer of curves into the run's folder."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(run.file("tensorboard")))
 
 
 def _summary(store: EpisodeStore) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from vfplan.output.folder import RunDir
 from vfplan.output.progress import Bar
 from vfplan.training.distributed import Processes, local_device, processes
 from vfplan.training.learner import Learner
-from vfplan.training.recorder import Recorder, require_tensorboard
+from vfplan.training.loggers import require_installed
+from vfplan.training.recorder import Recorder
 from vfplan.training.resuming import earlier_state, other_digits
 from vfplan.training.skipping import Skipping
 from vfplan.training.snapshots import Snapshots
@@ -52,8 +53,7 @@ def run(config: TrainConfig) -> StoreMeta | None:
 def _run(config: TrainConfig, stop: Stop) -> StoreMeta | None:
     device = local_device(resolve_device(config.device))
     set_threads(config.threads)
-    if config.tensorboard:
-        require_tensorboard()
+    require_installed(config.loggers)
     on_corrupt = config.on_corrupt if config.verify == "first_touch" else None
     data = Mixture.open(config.stores, config.shares, config.validation_episodes, on_corrupt)
     config = replace(config, model=_fit_to(data.first, config))

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from vfplan.models.recipe import LearningConfig
     from vfplan.models.trainable import Architecture
 
+LOGGERS = ("jsonl", "csv", "tensorboard", "wandb", "trackio")
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -34,6 +36,7 @@ class TrainConfig:
     on_disk_full: Literal["stop", "continue"] = "stop"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     weights: Literal["float32", "bfloat16"] = "float32"
+    logger: tuple[str, ...] | str = "jsonl"
     tensorboard: bool = False
     threads: int = within(0, 0, 1024)
     device: str = "auto"
@@ -43,6 +46,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_ranges(self)
+        for name in self.loggers:
+            if name not in LOGGERS:
+                raise ValueError(f"logger must be {', '.join(LOGGERS)}, or a list of such; got {name!r}")
         count, shares = len(self.stores), self.shares
         if count < 1:
             raise ValueError("data must name at least one store")
@@ -52,6 +58,12 @@ class TrainConfig:
             raise ValueError(f"shares must be as many numbers as data has stores, {count}; got {list(shares)}")
         if not (all(share > 0 for share in shares) and abs(sum(shares) - 1) <= 1e-6):
             raise ValueError(f"shares must be positive numbers that sum to one; got {list(shares)}")
+
+    @property
+    def loggers(self) -> tuple[str, ...]:
+        """Where numbers go."""
+        named = (self.logger,) if isinstance(self.logger, str) else self.logger
+        return (*named, *(("tensorboard",) if self.tensorboard else ()))
 
     @property
     def stores(self) -> tuple[str, ...]:
