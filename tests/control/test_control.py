@@ -5,7 +5,6 @@ import pytest
 import torch
 
 import planners
-from tests.rows import Rows
 from vfplan.control.agent import plan_episodes
 from vfplan.control.controller import Controller
 from vfplan.control.loop import Problem
@@ -13,6 +12,7 @@ from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.control.settings import ControlConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
+from vfplan.models.rows import Rows
 
 SIZE = 16
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.rows import Rows
 from vfplan.control.scoring import FinalistsConfig, Scorer, ScoringConfig
 from vfplan.costs import Goal
+from vfplan.models.rows import Rows
 
 SIZE = 8
 

@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional
 
-from tests.rows import Rows
 from vfplan.costs import Goal
+from vfplan.models.rows import Rows
 
 SIZE = 16
 FLOOR = 0.75

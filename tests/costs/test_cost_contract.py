@@ -7,7 +7,6 @@ import torch
 
 from tests.costs.synthetic import HAND_MOTION, SIZE, TwoLevels, cost_of, goal_of, image
 from tests.no_waiting import NoWaiting
-from tests.rows import Rows
 from vfplan.costs import (
     ChromaConfig,
     DesignatedPixelConfig,
@@ -21,6 +20,7 @@ from vfplan.costs import (
     Term,
     build_cost,
 )
+from vfplan.models.rows import Rows
 
 COSTS = {
     "goal_image": GoalImageConfig(),

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.rows import Rows
 from vfplan.data.episode import Episode
 from vfplan.data.records import StoreMeta
 from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import prepare_store, write_manifest, write_shard
 from vfplan.models.base import LogProb
+from vfplan.models.rows import Rows
 from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.pixels import frames_from_unit, unit_from_frames
 from vfplan.studies.offline.settings import Settings

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rows import Rows
 from tests.studies.offline.conftest import GaussianWorld, Replay, gaussian_store, tiny_videoflow, trial, write_store
 from vfplan.metrics.similarity import QUANTISATION_PSNR
+from vfplan.models.rows import Rows
 from vfplan.studies.offline import moved, position, rollouts
 from vfplan.studies.offline.trial import NotApplicableError
 
