@@ -22,9 +22,9 @@ def environments() -> dict[str, Any]:
 
 
 def _planners() -> dict[str, Any]:
-    import planners
+    from planners import CONFIGS
 
-    return {name: planners.config_class(name) for name in planners.NAMES}
+    return dict(CONFIGS)
 
 
 def _costs() -> dict[str, Any]:

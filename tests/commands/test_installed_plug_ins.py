@@ -1,4 +1,4 @@
-"""A package that is installed beside vfplan adds an environment and a model to every command, without a YAML file."""
+"""A package that is installed beside vfplan adds parts of every kind to every command, without a YAML file."""
 
 import os
 import subprocess
@@ -9,20 +9,22 @@ from pathlib import Path
 import pytest
 
 import envs
-from tests.commands.disc_env import DiscConfig
-from tests.commands.shift_model import FAMILY, ShiftConfig
-from vfplan import plan, train
-from vfplan.models.registry import FAMILIES, register
+import planners
+from examples.own_cost import Redness, RednessConfig
+from examples.own_environment import DiscConfig
+from examples.own_model import FAMILY, ShiftConfig
+from examples.own_planner import Straight, StraightConfig
+from vfplan import audit, costs, plan, train
+from vfplan.models.registry import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 MODULE = """
-import tests.commands.disc_env
-from tests.commands.shift_model import FAMILY
-from vfplan.models.registry import register
-
-register("shift", FAMILY)
+import examples.own_cost
+import examples.own_environment
+import examples.own_model
+import examples.own_planner
 """
-BUILT_IN_MODELS = set(FAMILIES)
+ADDED = {"env": "disc", "model": "shift", "planner": "straight", "cost": "redness"}
 
 
 def install(folder, module):
@@ -47,17 +49,25 @@ def command(tmp_path):
 def test_every_command_knows_what_a_package_adds(tmp_path, command):
     install(tmp_path, MODULE)
     tiny = ["learning.steps=2", "learning.warmup=1", "validation_episodes=2"]
-    search = ["planner=cem", "cost=pixel", "planner.samples=6", "planner.elites=2", "planner.horizon=2"]
-    search += ["scoring.downscale=4", "control.steps=2", "num_tasks=1", "gif=false"]
+    search = ["planner.samples=6", "planner.elites=2", "planner.horizon=2", "cost=redness", "scoring.downscale=4"]
+    planned = ["planner=straight", "control.steps=2", "num_tasks=1", "gif=false", "run_dir=planned", *search]
+    compared = ["planners=[straight]", f"settings='{' '.join(search)}'", "steps=2", "num_tasks=1", "workers=2"]
     for name, *arguments in (
         ("collect", "env=disc", "env.length=6", "episodes=6", "workers=2", "out=data"),
         ("train", "model=shift", "data=data", "run_dir=run", *tiny),
-        ("plan", "env=disc", "env.length=6", "model=shift", "checkpoint=run/checkpoint", "run_dir=planned", *search),
+        ("plan", "env=disc", "env.length=6", "model=shift", "checkpoint=run/checkpoint", *planned),
+        ("benchmark", *compared),
     ):
         done = command(name, *arguments)
         assert done.returncode == 0, done.stderr
     assert "env.speed=0.1" in command("plan", "env=disc", "--help").stdout
-    assert "  env        disc, gym, push" in command("plan", "--help").stdout
+    said = command("plan", "--help").stdout
+    for line in ("  env        disc, gym, push", "  planner    cem, gradient,", "  cost       chroma,"):
+        assert line in said
+    assert "straight, zero" in said and "pixel, redness, sum" in said
+    assert "unknown key 'planner.sample'; did you mean 'planner.samples'?" in (
+        command("plan", "planner=straight", "planner.sample=3").stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,14 +86,41 @@ def test_a_package_that_does_not_load_is_named_in_one_line(tmp_path, command, mo
 
 
 def test_what_a_script_registers_can_be_chosen_there():
-    register("shift", FAMILY)
     assert plan.main.configuration(["env=disc"]).env == envs.CONFIGS["disc"]
     assert plan.main.configuration(["env=disc", "env.speed=0.2"]).env == DiscConfig(speed=0.2)
     config = train.main.configuration(["data=none", "model=shift"])
     assert (config.model, config.learning) == (ShiftConfig(), replace(FAMILY.recipe, name="shift"))
+    config = plan.main.configuration(["planner=straight", "planner.samples=9", "cost=redness", "cost.final_weight=1"])
+    assert (config.planner, config.cost) == (StraightConfig(samples=9), RednessConfig(final_weight=1.0))
+    config = audit.main.configuration(["planner=straight", "cost=redness", "costs=[{name: redness}]"])
+    assert config.costs[0].settings == {} and config.cost == RednessConfig()
 
 
 def test_what_comes_with_vfplan_has_files():
-    files = {group: set(train.main.groups()[group]) for group in ("model", "learning")}
-    assert files["model"] == files["learning"] == BUILT_IN_MODELS
-    assert set(plan.main.groups()["env"]) == set(envs.CONFIGS) - {"disc"}
+    registries = {"env": envs.CONFIGS, "planner": planners.CONFIGS, "cost": costs.CONFIGS, "model": FAMILIES}
+    groups = {**plan.main.groups(registered=False), **train.main.groups(registered=False)}
+    for group, registered in registries.items():
+        outside = {"shift_disc", "shift"} if group == "model" else {ADDED[group]}
+        assert set(groups[group]) == set(registered) - outside, group
+    assert groups["learning"] == groups["model"]
+
+
+@pytest.mark.parametrize(
+    ("register", "name", "config", "made_by", "words"),
+    [
+        (planners.register, "cem", StraightConfig, Straight, "there is a planner 'cem' already"),
+        (planners.register, "bent", planners.CEMConfig, Straight, "CEMConfig is what another planner is told"),
+        (costs.register, "pixel", RednessConfig, Redness, "there is a cost 'pixel' already"),
+        (costs.register, "sum", RednessConfig, Redness, "there is a cost 'sum' already"),
+        (costs.register, "blueness", costs.PixelConfig, Redness, "PixelConfig is what another cost is told"),
+    ],
+)
+def test_what_is_taken_is_refused(register, name, config, made_by, words):
+    with pytest.raises(ValueError, match=words):
+        register(name, config, made_by)
+    assert name not in ("bent", "blueness") or name not in {*planners.CONFIGS, *costs.CONFIGS}
+
+
+def test_the_same_may_be_registered_again():
+    planners.register("straight", StraightConfig, Straight)
+    costs.register("redness", RednessConfig, Redness)

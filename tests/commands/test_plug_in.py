@@ -7,9 +7,9 @@ import pytest
 
 import envs
 from envs.scene import PushConfig
+from examples.own_environment import DiscConfig, DiscWorld
+from examples.own_model import FAMILY, Shift, ShiftConfig
 from planners import CEMConfig, ShootingConfig
-from tests.commands.disc_env import DiscConfig, DiscWorld
-from tests.commands.shift_model import FAMILY, Shift, ShiftConfig
 from vfplan import plan
 from vfplan.collection import run as collection
 from vfplan.collection.settings import CollectConfig

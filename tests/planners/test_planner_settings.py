@@ -6,7 +6,7 @@ import planners
 
 
 def test_every_name_builds_from_its_defaults():
-    for name in planners.NAMES:
+    for name in planners.CONFIGS:
         planner = planners.build(planners.config_class(name)(), 4)
         assert (planner.horizon, planner.action_dim) == (8, 4)
 

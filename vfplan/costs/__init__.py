@@ -1,11 +1,14 @@
 """How far imagined frames are from a goal image, in ways that a planner can descend. No model, planner or world.
 
-To add a cost: a file with its settings and a callable from frames to numbers, a line in each half of `singles.py`, and
-`configs/cost/<name>.yaml`.
+To add a cost: a file with its settings and a callable from frames to numbers, and `register` both; of one that ships, a
+line in `singles.py` and `configs/cost/<name>.yaml`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from vfplan.costs import singles
 from vfplan.costs.base import Cost, CostConfig, Goal, LatentSpace
 from vfplan.costs.designated_pixel import DesignatedPixel, DesignatedPixelConfig
 from vfplan.costs.displacement import Displacement, DisplacementConfig
@@ -41,9 +44,27 @@ __all__ = [
     "WeightedSum",
     "build_cost",
     "config_of",
+    "register",
 ]
 
 CONFIGS: dict[str, type[CostConfig]] = SINGLES | {"sum": SumConfig}
+
+
+def register(name: str, config: type[CostConfig], made_by: Callable[..., Cost]) -> None:
+    """Add a cost to those that commands, and sums of costs, know by name; where your module is imported.
+
+    Args:
+        name: what chooses it, as in `cost=NAME`.
+        config: its settings, a frozen dataclass with defaults.
+        made_by: makes the cost from the settings; also from a `LatentSpace` where these say that it `needs_latents`.
+
+    Raises:
+        ValueError: if the name is taken by another, or the settings are those of another cost.
+    """
+    if CONFIGS.get(name, config) is not config:
+        raise ValueError(f"there is a cost {name!r} already")
+    singles.add(name, config, made_by)
+    CONFIGS[name] = config
 
 
 def build_cost(config: CostConfig, space: LatentSpace | None = None) -> Cost:

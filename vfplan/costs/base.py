@@ -8,7 +8,7 @@ actions, and no row of the result depends on another.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -69,6 +69,9 @@ class LatentSpace(Protocol):
 @dataclass(frozen=True)
 class CostConfig:
     """What the settings of every cost have."""
+
+    needs_latents: ClassVar[bool] = False
+    """Whether the cost is made with the `LatentSpace` of the model, too."""
 
     name: str
 

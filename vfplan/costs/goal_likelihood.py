@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -15,6 +16,8 @@ from vfplan.errors import UserError
 @dataclass(frozen=True)
 class GoalLikelihoodConfig(CostConfig):
     """Settings of `GoalLikelihood`."""
+
+    needs_latents: ClassVar[bool] = True
 
     name: str = "goal_likelihood"
     levels: int = within(1, 1, 12)

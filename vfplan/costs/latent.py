@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from vfplan.errors import UserError
 @dataclass(frozen=True)
 class LatentConfig(CostConfig):
     """Settings of `Latent`."""
+
+    needs_latents: ClassVar[bool] = True
 
     name: str = "latent"
     levels: int = within(1, 1, 12)

@@ -1,6 +1,10 @@
-"""An environment of somebody else's, all of it: a disc on a grey table, that goes where the action says."""
+"""An environment of your own, all of it: a disc on a grey table, that goes where the action says.
+
+python -m examples.own_environment num_tasks=3
+"""
 
 import hashlib
+import sys
 from dataclasses import dataclass, replace
 
 import gymnasium
@@ -11,12 +15,12 @@ from envs.base import SPLITS, EnvConfig, Outcome, Share, Summary, Tasks, World
 
 
 @dataclass(frozen=True)
-class DiscConfig(EnvConfig):
+class DiscConfig(EnvConfig):  # every field is a key of the command line, as in env.speed=0.2
     name: str = "disc"
     speed: float = 0.1
 
 
-class Disc(gymnasium.Env):
+class Disc(gymnasium.Env):  # actions are (A,) in [-1, 1]; observations have `image` (Y, X, C) uint8
     def __init__(self, config):
         self.config, self.at = config, np.zeros(2)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -37,7 +41,7 @@ def draw(config, at):
 
 
 @dataclass(frozen=True)
-class DiscOutcome(Outcome):
+class DiscOutcome(Outcome):  # what became of one task: its fields are a row of results.json
     distance: float
 
     def line(self):
@@ -45,7 +49,7 @@ class DiscOutcome(Outcome):
 
 
 @dataclass(frozen=True)
-class DiscTasks(Tasks[DiscOutcome]):
+class DiscTasks(Tasks[DiscOutcome]):  # bring N discs to the places `goal`
     config: DiscConfig
     goal: np.ndarray  # (N, 2)
 
@@ -75,17 +79,22 @@ class DiscTasks(Tasks[DiscOutcome]):
         return Summary([near], {}, {})
 
 
-class DiscWorld(World[DiscConfig]):
-    def describe(self):
+class DiscWorld(World[DiscConfig]):  # what vfplan asks for all of it
+    def describe(self):  # what data sets and checkpoints remember of it
         about = {"name": "disc", "image_size": self.config.image_size, "speed": self.config.speed}
         return about | {"action_names": ["right", "down"], "step_seconds": 0.1}
 
     def build(self, *, images=True):
         return Disc(self.config)
 
-    def tasks(self, split, count):
+    def tasks(self, split, count):  # drawn from a seed that no training data share
         size, seed = SPLITS[split]
         return DiscTasks(self.config, np.random.default_rng(seed).uniform(-0.8, 0.8, (count or size, 2)))
 
 
 envs.register(DiscConfig(), DiscWorld)
+
+if __name__ == "__main__":
+    from vfplan.plan import main
+
+    main(["env=disc", "planner=random", *sys.argv[1:]])

@@ -1,14 +1,18 @@
-"""A world model of somebody else's, all of it: the last frame, shifted as the action says, and a learned noise."""
+"""A world model of your own, all of it: the last frame, shifted as the action says, and a learned noise.
+
+python -m examples.own_model data=data/push run_dir=runs/shift learning.steps=500
+"""
 
 import math
+import sys
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from tests.rows import Rows
 from vfplan.models.base import LogProb
-from vfplan.models.registry import Family
+from vfplan.models.registry import Family, register
+from vfplan.models.rows import Rows
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.pixels import LOG_LEVELS, area_average, dequantise, unit_from_frames
 
@@ -19,9 +23,7 @@ class ShiftConfig(Architecture):
     past_frames: int = 1
 
 
-class Shift(TrainableModel):
-    """Every pixel is normal around a blend of the 9 around it, which the action chooses."""
-
+class Shift(TrainableModel):  # every pixel is normal around a blend of the 9 around it, which the action chooses
     bound, reads_simulator, coarsest = "dequantised", False, 1
 
     def __init__(self, config):
@@ -57,7 +59,7 @@ class Shift(TrainableModel):
         return LogProb(nats.sum((2, 3, 4)), nats.sum((2, 3, 4))[..., None])
 
 
-class Likelihood:
+class Likelihood:  # what it learns from clips
     window = 2
 
     def __init__(self, model, recipe):
@@ -78,3 +80,9 @@ class Likelihood:
 
 
 FAMILY = Family(ShiftConfig, Shift, Likelihood)
+register("shift", FAMILY)
+
+if __name__ == "__main__":
+    from vfplan.train import main
+
+    main(["model=shift", *sys.argv[1:]])
