@@ -25,7 +25,7 @@ FLOORS = (
     {"models"},
     {"metrics"},
     {"control"},
-    {"collection", "training", "studies"},
+    {"collection", "training", "studies", "interop"},
     {"cli", "sections"},
     {*COMMANDS, "__main__"},
 )
