@@ -28,10 +28,6 @@ class StraightConfig(PlannerConfig):  # every field is a key of the command line
     def num_iterations(self):
         return self.iterations
 
-    @property
-    def starts_cold(self):  # what was straight is not, once it is shifted
-        return True
-
     def stds(self, action_dim):
         return (0.6,) * action_dim
 

@@ -1,4 +1,7 @@
-"""Plan with the checkpoint that ships: one task of the benchmark. What follows the file's name changes settings."""
+"""Plan with the checkpoint that ships: one task of the benchmark.
+
+python -m examples.plan_in_ten_lines                    # what follows changes settings, as in env=push_bair
+"""
 
 import sys
 

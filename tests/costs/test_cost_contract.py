@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 
+from examples.own_cost import RednessConfig
 from tests.costs.synthetic import HAND_MOTION, SIZE, TwoLevels, cost_of, goal_of, image
 from tests.no_waiting import NoWaiting
 from vfplan.costs import (
@@ -38,10 +39,12 @@ COSTS = {
     "latent_mask": LatentConfig(mask=True, hand_radius=0.15),
     "goal_likelihood": GoalLikelihoodConfig(levels=2),
     "sum": SumConfig(terms=(Term("goal_image"), Term("latent", 0.3))),
+    "redness": RednessConfig(),
 }
 ZERO_AT_THE_GOAL = set(COSTS) - {"pixel_of_goal", "pixel_of_current", "pixel_given", "goal_likelihood"}
 BLIND_TO_A_GREY_HAND = {
     "goal_image", "chroma_and_mask", "correlation", "displacement", "chroma", "pixel_of_goal", "pixel_of_current",
+    "redness",
 }  # fmt: skip
 BLIND_TO_ANY_MASKED_HAND = {"mask", "chroma_and_mask", "latent_mask"}
 SLOPES_EVERYWHERE = {

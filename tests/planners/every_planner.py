@@ -6,6 +6,7 @@ And problems for them, whose cheapest plan is known.
 import torch
 
 import planners
+from examples.own_planner import StraightConfig
 
 A, T = 2, 5
 E = 3
@@ -24,6 +25,7 @@ CONFIGS = {
     "random": planners.RandomConfig(T),
     "random_shooting": planners.RandomConfig(T, samples=16),
     "zero": planners.ZeroConfig(T),
+    "straight": StraightConfig(T, samples=16, elites=4),
 }
 GAUSSIAN = [name for name, config in CONFIGS.items() if isinstance(config, planners.GaussianConfig)]
 EXECUTES_A_MEAN = ["icem_mean", "mppi", "mppi_controls", "mppi_refined"]  # which is never scored
