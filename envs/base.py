@@ -46,6 +46,27 @@ class EnvConfig:
                 raise ValueError(f"{each.name} must be in [{low:g}, {high:g}], got {value}")
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What an environment has, or lacks, of something that vfplan needs."""
+
+    subject: str
+    found: str
+    needed: str = ""
+    """What is needed instead; empty if nothing is lacking."""
+    fix: str = ""
+    """What to do about it; of something that is not lacking, what might be better."""
+
+
+class LackingError(ValueError):
+    """An environment lacks what vfplan needs."""
+
+    def __init__(self, who: str, findings: Sequence[Finding]) -> None:
+        self.findings = [finding for finding in findings if finding.needed]
+        lacking = "; ".join(f"{finding.needed}, found {finding.found}" for finding in self.findings)
+        super().__init__(f"{who} lacks what vfplan needs: {lacking}")
+
+
 class WrongObservationError(ValueError):
     """An environment shows something else than it says."""
 
@@ -176,6 +197,13 @@ class World(ABC, Generic[AnyConfig]):
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Make the description. Raises ValueError for an environment that cannot be used."""
+
+    def findings(self) -> list[Finding]:
+        """Say what can be said of the environment without running it; nothing by default.
+
+        Raises ValueError where there is none of that name.
+        """
+        return []
 
     @abstractmethod
     def build(self, *, images: bool = True) -> Env:

@@ -4,10 +4,6 @@ Actions in [-1, 1] are mapped linearly onto the environment's bounds. Frames are
 square: a picture that is wider than high is squeezed, nothing is cut off. There is no simulator state and no hand.
 """
 
-import os
-import sys
-import warnings
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import gymnasium
@@ -15,28 +11,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
-from envs.base import EnvConfig, WrongObservationError, check_image, within
+from envs.base import Finding, LackingError, WrongObservationError, check_image
+from envs.registered import GymConfig, findings, make, one_line, pixel_key
 
 Bytes = NDArray[np.uint8]
 Observation = dict[str, Bytes]
-
-EXTRAS = {"gym_pusht": "vfplan[pusht]"}  # module that an id starts with: what to install for it
-
-
-@dataclass(frozen=True)
-class GymConfig(EnvConfig):
-    """A registered environment; `kwargs` are handed to gymnasium.make."""
-
-    name: str = "gym"
-    id: str = ""  # as gymnasium.make takes it; "module:id" imports a module that registers it first
-    goal_steps: int = within(15, 1, 100_000)  # actions from the start of a task to its goal image
-    kwargs: dict[str, Any] | None = None
-
-    @property
-    def uses(self) -> str:
-        """The id without the module that registers it."""
-        return self.id.rpartition(":")[2]
-
 
 PRESETS = {
     "gym": GymConfig(),
@@ -47,6 +26,11 @@ PRESETS = {
         # Drawn at 512 pixels and averaged here: the environment itself would pick single pixels.
         kwargs={"obs_type": "pixels", "observation_width": 512, "observation_height": 512},
     ),
+}
+
+FIXES = {
+    "seed": "call super().reset(seed=seed) and draw from self.np_random; where make takes it, 'env.kwargs={seed: 0}'",
+    "frames": "set env.image_size= to at most the shorter side, or 'env.kwargs={width: ..., height: ...}'",
 }
 
 
@@ -64,16 +48,16 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def __init__(self, config: GymConfig, *, images: bool = True) -> None:
         self.config = config
-        self._env = _made(config)
-        self._pixels, self._images = _pixel_key(self._env.observation_space), True
+        self._env = make(config)
+        self._pixels, self._images = pixel_key(self._env.observation_space), True
         self._last: tuple[Observation, bool, bool, dict[str, Any]] | None = None
         self._shape: tuple[int, ...] | None = None
         self._seed: int | None = None
         self._steps = 0
-        lacking = self._lacking()
-        if lacking:
+        found = findings(config, self._env)
+        if any(finding.needed for finding in found):
             self._env.close()
-            raise ValueError(f"env.id={config.uses} lacks what vfplan needs: {'; '.join(lacking)}")
+            raise LackingError(f"env.id={config.uses}", found)
         native = self._env.action_space
         assert isinstance(native, spaces.Box)
         self._low, self._high = native.low.astype(np.float64), native.high.astype(np.float64)
@@ -148,22 +132,6 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         """Release what the environment holds."""
         self._env.close()
 
-    def _lacking(self) -> list[str]:
-        """Return what is missing, as far as it can be read without running the environment."""
-        lacking, space = [], self._env.action_space
-        if not isinstance(space, spaces.Box) or not np.issubdtype(space.dtype or np.int64, np.floating):
-            lacking.append(f"a Box of real numbers as action space, found {space}")
-        elif not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
-            lacking.append(f"finite action bounds, found {space}")
-        if self._pixels is None and self._env.render_mode != "rgb_array":
-            modes = ", ".join(map(str, self._env.metadata.get("render_modes") or [])) or "none"
-            found = f"{type(self._env.observation_space).__name__} observations and render modes: {modes}"
-            lacking.append(f"pixel observations (uint8, Y x X x 3) or render_mode='rgb_array', found {found}")
-        limit = self._env.spec.max_episode_steps if self._env.spec is not None else None
-        if limit is not None and limit < max(self.config.length, self.config.goal_steps):
-            lacking.append(f"episodes of env.length={self.config.length} actions, found an end after {limit}")
-        return lacking
-
     def _check_pixels(self) -> None:
         """Draw once, and check that a seed and an action decide about the frames."""
         runs = []
@@ -174,9 +142,8 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         self._last = None
         if not np.array_equal(runs[0], runs[1]):
             when = "right after" if not np.array_equal(runs[0][0], runs[1][0]) else "one action after"
-            raise ValueError(
-                f"env.id={self.config.uses} lacks what vfplan needs: a seed that decides about an episode, found "
-                f"different frames {when} two calls of reset(seed=0)"
+            raise self._lacks(
+                "seed", f"different frames {when} two calls of reset(seed=0)", "a seed that decides about an episode"
             )
 
     def _observation(self, observation: Any) -> Observation:
@@ -186,18 +153,19 @@ class GymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
             try:
                 frame = self._env.render()
             except Exception as error:  # whatever its drawing library raises
-                raise ValueError(f"env.id={self.config.uses} cannot draw: {_line(error)}") from error
+                raise ValueError(f"env.id={self.config.uses} cannot draw: {one_line(error)}") from error
         else:
             frame = observation[self._pixels] if self._pixels else observation
         shape, size = np.shape(frame), self.config.image_size
         if self._shape is None and (len(shape) != 3 or shape[2] != 3 or min(shape[:2]) < size):
-            raise ValueError(
-                f"env.id={self.config.uses} lacks what vfplan needs: frames (Y, X, 3) of at least "
-                f"env.image_size={size} pixels a side, found {shape}"
-            )
+            needed = f"frames (Y, X, 3) of at least env.image_size={size} pixels a side"
+            raise self._lacks("frames", str(shape), needed)
         self._shape = self._shape or shape
         check_image(frame, self._shape, self._when)
         return {"image": area_average(frame, size)}
+
+    def _lacks(self, subject: str, found: str, needed: str) -> LackingError:
+        return LackingError(f"env.id={self.config.uses}", [Finding(subject, found, needed, FIXES[subject])])
 
     @property
     def _when(self) -> str:
@@ -221,44 +189,3 @@ def _shares(length: int, size: int) -> NDArray[np.float64]:
     left, right = edges[:-1, None], edges[1:, None]
     pixel = np.arange(length)[None]
     return np.clip(np.minimum(right, pixel + 1) - np.maximum(left, pixel), 0.0, None) * (size / length)
-
-
-def _made(config: GymConfig) -> gymnasium.Env[Any, Any]:
-    if not config.id:
-        raise ValueError("env=gym needs env.id=, the id of a registered Gymnasium environment (or module:id)")
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    if "DISPLAY" not in os.environ and sys.platform == "linux":
-        os.environ.setdefault("MUJOCO_GL", "egl")  # what Gymnasium's own MuJoCo environments draw with
-    module = config.id.partition(":")[0] if ":" in config.id else ""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about render modes and versions: what matters is checked here
-            return _make_drawing(config)
-    except ImportError as error:
-        what = EXTRAS.get(module)
-        hint = f"; pip install '{what}'" if what else ""
-        raise ValueError(f"env.id={config.uses} cannot be imported: {_line(error)}{hint}") from error
-    except (gymnasium.error.Error, TypeError) as error:
-        raise ValueError(f"env.id={config.uses} cannot be made: {_line(error)}") from error
-
-
-def _make_drawing(config: GymConfig) -> gymnasium.Env[Any, Any]:
-    """Make the environment, with render_mode="rgb_array" if it knows that."""
-    given = config.kwargs or {}
-    try:
-        return gymnasium.make(config.id, render_mode="rgb_array", disable_env_checker=True, **given)
-    except TypeError:
-        return gymnasium.make(config.id, disable_env_checker=True, **given)
-
-
-def _pixel_key(space: spaces.Space[Any]) -> str | None:
-    """Return under which key of an observation the pixels are: "" if it is the pixels, None if there are none."""
-    if isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3:
-        return ""
-    if isinstance(space, spaces.Dict):
-        return next((str(key) for key, part in space.items() if _pixel_key(part) == ""), None)
-    return None
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

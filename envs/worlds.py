@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from envs import description, gym_tasks, policies, task_set
-from envs.base import World
+from envs import description, gym_tasks, policies, registered, task_set
+from envs.base import Finding, World
 from envs.gym_env import GymConfig, GymEnv
 from envs.gym_tasks import GymTasks
 from envs.push import PushEnv
@@ -68,6 +68,12 @@ class GymWorld(World[GymConfig]):
         environment = self.build()
         environment.close()
         return environment.description()
+
+    def findings(self) -> list[Finding]:
+        """Say what the registered environment says of itself."""
+        environment = registered.make(self.config)
+        environment.close()
+        return registered.findings(self.config, environment)
 
     def build(self, *, images: bool = True) -> GymEnv:
         """Make the environment."""

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 GIVEN = {
     "audit": [],
     "benchmark": [],
+    "check": [],
     "collect": [],
     "convert": ["source=somewhere"],
     "doctor": [],

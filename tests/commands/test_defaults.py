@@ -12,6 +12,7 @@ from vfplan import collect
 COMMANDS = {
     "audit": [],
     "benchmark": [],
+    "check": [],
     "collect": [],
     "convert": ["source=somewhere"],
     "doctor": [],
