@@ -115,6 +115,12 @@ def other(**changes):
         ({"pixels": info()["pixels"]}, drawn(B, S, HORIZON, A), "info_dict has no goal; it has pixels"),
         (other(pixels=info()["pixels"] / 255), drawn(B, S, HORIZON, A), "uint8, untransformed; got (2, 1, 3, 3, 64"),
         (other(goal=info()["goal"].movedim(3, 5)), drawn(B, S, HORIZON, A), "expected goal (B, S, T, C, Y, X) uint8"),
+        (
+            other(goal=info()["goal"][..., :32, :32]),
+            drawn(B, S, HORIZON, A),
+            "goal (2, 3, 32, 32) and pixels (2, 3",
+        ),
+        (other(pixels=info()["pixels"].repeat_interleave(2, 5)), drawn(B, S, HORIZON, A), "sees 64 x 64 pixels; got"),
         (other(goal=frames(S).unsqueeze(2)), drawn(B, S, HORIZON, A), "goal differs between the candidates"),
         (info(action_history=torch.zeros(B, 3, A)), drawn(B, S, HORIZON, A), "(B, T - 1, A) = (2, 2, 4); got (2, 3"),
         (info(action_history=torch.full((B, 2, A), torch.nan)), drawn(B, S, HORIZON, A), "expected finite action_hist"),

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from envs.push import PushEnv
+from examples.own_model import Shift, ShiftConfig
 from vfplan.models.base import Context, LikelihoodModel, WorldModel
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.still import StillModel
+from vfplan.models.trainable import TrainableModel
 from vfplan.models.videoflow import architecture_2019
 from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
@@ -43,7 +45,12 @@ def still():
     return StillModel(4)
 
 
-@pytest.fixture(params=[videoflow, videoflow_2019, oracle, still], ids=lambda make: make.__name__)
+def shift():
+    torch.manual_seed(0)
+    return Shift(ShiftConfig(past_frames=2)).eval()
+
+
+@pytest.fixture(params=[videoflow, videoflow_2019, oracle, still, shift], ids=lambda make: make.__name__)
 def model(request):
     return request.param()
 
@@ -80,7 +87,7 @@ def imagine(model, state, plan, noise=None, downscale=1, steps=None):
 
 def test_is_a_world_model(model):
     assert isinstance(model, WorldModel)
-    assert isinstance(model, LikelihoodModel) == isinstance(model, VideoFlow)
+    assert isinstance(model, LikelihoodModel) == isinstance(model, TrainableModel)
 
 
 def test_decodes_to_images_in_the_unit_range(model, scene):

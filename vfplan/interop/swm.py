@@ -19,6 +19,7 @@ from vfplan.control.finalists import Score
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.costs import Cost, Goal
 from vfplan.models.base import Context, WorldModel
+from vfplan.models.trainable import TrainableModel
 from vfplan.pixels import unit_from_frames
 
 
@@ -49,6 +50,7 @@ class SwmCost(nn.Module):
         if model.reads_simulator:
             raise ValueError(f"{type(model).__name__} reads the state of a simulator, which no info_dict has")
         self.model, self.scorer = model, Scorer(model, cost, scoring)
+        self._size = model.config.image_size if isinstance(model, TrainableModel) else None
         self._seed, self._rngs = seed, dict[torch.device, torch.Generator]()
 
     def get_cost(self, info_dict: Mapping[str, Any], action_candidates: Tensor) -> Tensor:
@@ -60,6 +62,8 @@ class SwmCost(nn.Module):
             )
         device = action_candidates.device
         pixels = _frames(info_dict, "pixels", device)
+        if self._size is not None and pixels.shape[-2:] != (self._size, self._size):
+            raise ValueError(f"the model sees {self._size} x {self._size} pixels; got {tuple(pixels.shape[-2:])}")
         state = self.model.encode(self._context(info_dict, pixels))
         rng = self._rngs.setdefault(device, torch.Generator(device).manual_seed(self._seed))
         score = self.scorer.score(state, _goal(info_dict, pixels), rng)
@@ -122,6 +126,8 @@ def _of(problem: int, value: Any, candidates: int) -> Any:
 def _goal(info: Mapping[str, Any], pixels: Tensor) -> Goal:
     """The goal, and what else a cost may know. Raises ValueError."""
     images = unit_from_frames(_frames(info, "goal", pixels.device)[:, -1])
+    if images.shape != pixels[:, 0].shape:
+        raise ValueError(f"goal {tuple(images.shape)} and pixels {tuple(pixels[:, 0].shape)} must be alike")
     if "hand" not in info:
         return Goal(images, seen=unit_from_frames(pixels))
     hand, motion = (_of_all_candidates(info, key, pixels.device).float() for key in ("hand", "hand_motion"))
