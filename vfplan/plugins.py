@@ -1,4 +1,4 @@
-"""Packages that add models and environments: each names a module of its own under the entry points `vfplan.plugins`."""
+"""Packages that add parts of every kind: each names a module of its own under the entry points `vfplan.plugins`."""
 
 from functools import cache
 from importlib.metadata import entry_points

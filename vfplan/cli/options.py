@@ -19,7 +19,7 @@ from vfplan.schema import Registry
 class Options:
     """The groups of a command, each a folder in `root`; what is registered is as if there were a file of its defaults.
 
-    To ask what is registered takes the imports of models and environments, so it is asked only on demand.
+    To ask what is registered takes the imports of all there is, so it is asked only on demand.
     """
 
     root: Path
