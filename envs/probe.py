@@ -36,7 +36,7 @@ class Episode:
 
 def findings(world: World[Any], seed: int = 0) -> list[Finding]:
     """Run episodes of `env.length` actions, and draw a task. Raises ValueError where there is no such environment."""
-    found = world.findings()
+    found = _stated(world)
     if any(finding.needed for finding in found):
         return found
     try:
@@ -47,9 +47,22 @@ def findings(world: World[Any], seed: int = 0) -> list[Finding]:
     except WrongObservationError as error:
         found.append(Finding("frames", _said(error), "frames as they were promised", SHOWS))
     except (Exception, SystemExit) as error:  # whatever somebody else's environment raises
-        what = _said(error)
-        found.append(Finding("running", what, f"{world.config.length} actions that run", RUNS))
+        found.append(_failed(world, error))
     return found
+
+
+def _stated(world: World[Any]) -> list[Finding]:
+    """What is known without running it. Raises ValueError where there is no such environment."""
+    try:
+        return world.findings()
+    except ValueError:
+        raise
+    except (Exception, SystemExit) as error:
+        return [_failed(world, error)]
+
+
+def _failed(world: World[Any], error: BaseException) -> Finding:
+    return Finding("running", _said(error), f"{world.config.length} actions that run", RUNS)
 
 
 def _said(error: BaseException) -> str:

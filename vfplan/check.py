@@ -49,7 +49,7 @@ def check(config: CheckConfig) -> None:
     try:
         findings = probe.findings(world, config.seed)
     except ValueError as error:
-        raise UserError(str(error)) from error
+        raise UserError(" ".join(str(error).split())) from error
     print("\n".join([world.arguments, *(line for finding in findings for line in _lines(finding))]))
     lacking = [finding.subject for finding in findings if finding.needed]
     if lacking:

@@ -78,6 +78,15 @@ def test_an_early_end_is_a_note():
     assert ends.found == "after 3 of 30 random actions" and "env.length=3" in ends.fix and not ends.needed
 
 
+def test_one_that_raises_while_it_is_made_does_not_run(monkeypatch):
+    def burning(self, render_mode=None):
+        raise RuntimeError("the robot\nis on fire")
+
+    monkeypatch.setattr(registered.Told, "__init__", burning)
+    running = found(gym("Told"))["running"]
+    assert running.needed and running.found == "RuntimeError: the robot is on fire"
+
+
 class Broken(DiscWorld):
     """A world of somebody else's, that is a step from being whole."""
 
