@@ -1,11 +1,16 @@
 """Grids lose nothing and files appear whole."""
 
+import importlib.util
+
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
 
+from vfplan.errors import UserError
 from vfplan.output import video
-from vfplan.output.video import BORDER, LABEL_HEIGHT, grid, write_gif, write_png
+from vfplan.output.mp4 import mp4_bytes, require_mp4
+from vfplan.output.video import BORDER, LABEL_HEIGHT, gif_bytes, grid, webp_bytes, write_png
 
 
 def clip(*shape, seed=0):
@@ -90,16 +95,47 @@ def test_what_makes_no_grid_is_refused(columns, options, message):
 
 def test_gif_keeps_frames_size_and_time(tmp_path):
     frames = grid([("real", clip(4, 8, 8))], scale=4)
-    write_gif(tmp_path / "new" / "run.gif", frames, 0.25)
-    read = iio.imread(tmp_path / "new" / "run.gif")
+    (tmp_path / "run.gif").write_bytes(gif_bytes(frames, 0.25))
+    read = iio.imread(tmp_path / "run.gif")
     assert read.shape == frames.shape
-    assert iio.immeta(tmp_path / "new" / "run.gif")["duration"] == 250
-    assert iio.immeta(tmp_path / "new" / "run.gif")["loop"] == 0
+    assert iio.immeta(tmp_path / "run.gif")["duration"] == 250
+    assert iio.immeta(tmp_path / "run.gif")["loop"] == 0
 
 
-def test_a_gif_too_fast_for_viewers_is_refused(tmp_path):
+def test_a_gif_too_fast_for_viewers_is_refused():
     with pytest.raises(ValueError, match="seconds_per_frame must be at least"):
-        write_gif(tmp_path / "run.gif", clip(2, 8, 8), 0.001)
+        gif_bytes(clip(2, 8, 8), 0.001)
+
+
+def test_webp_is_lossless_and_keeps_time(tmp_path):
+    frames = grid([("real", clip(4, 8, 8))], scale=4)
+    path = tmp_path / "run.webp"
+    path.write_bytes(webp_bytes(frames, 0.25))
+    read = np.stack([frame[..., :3] for frame in iio.imiter(path, mode="RGB")])
+    assert np.array_equal(read, frames)
+    with Image.open(path) as image:
+        image.seek(1)
+        image.load()
+        assert (image.n_frames, image.info["loop"], image.info["duration"]) == (4, 0, 250)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("av") is None, reason="av not installed (pip install 'vfplan[video]')")
+def test_mp4_keeps_frames_size_and_time(tmp_path):
+    import av
+
+    frames = np.full((6, 31, 40, 3), 120, np.uint8)  # an odd side gets a line more
+    frames[:, 8:24, 4:20] = (200, 60, 40)
+    (tmp_path / "run.mp4").write_bytes(mp4_bytes(frames, 0.25))
+    with av.open(str(tmp_path / "run.mp4")) as container:
+        read = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+        assert container.streams.video[0].average_rate == 4
+    assert read.shape == (6, 32, 40, 3) and np.abs(read[:, :31].astype(int) - frames).mean() < 3
+
+
+def test_mp4_without_its_extra_is_one_line(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'vfplan\[video\]'; video=gif and video=webp need none"):
+        require_mp4()
 
 
 def test_png_is_lossless(tmp_path):

@@ -1,9 +1,8 @@
-"""Closed-loop episodes with a line per task, a summary and a GIF: what the command `plan` runs."""
+"""Closed-loop episodes with a line per task, a summary and a video: what the command `plan` runs."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,10 +16,13 @@ from vfplan.control.settings import PlanConfig
 from vfplan.device import set_threads
 from vfplan.errors import UserError
 from vfplan.output.folder import RunDir
+from vfplan.output.mp4 import mp4_bytes, require_mp4
 from vfplan.output.progress import Bar
-from vfplan.output.video import grid, write_gif
+from vfplan.output.video import gif_bytes, grid, webp_bytes
 
 Loop: TypeAlias = ClosedLoop[Tasks[Any]]
+
+ENCODED = {"gif": gif_bytes, "webp": webp_bytes, "mp4": mp4_bytes}
 
 
 def run(config: PlanConfig) -> None:
@@ -29,6 +31,8 @@ def run(config: PlanConfig) -> None:
     Exits with code SOME_FAILED if an environment raised.
     """
     set_threads(config.threads)
+    if config.video == "mp4":
+        require_mp4()
     folder = RunDir(config.run_dir, config)
     loop: Loop = ClosedLoop(config)
     recording = Recording(folder.path / "episodes", loop.about)
@@ -42,7 +46,7 @@ def run(config: PlanConfig) -> None:
             shown = config.gif and group.start == 0
             trajectory = _run_or_read(loop, recording, group, bar, imagine=shown)
             if shown:
-                _write_clip(folder.file("episodes.gif"), loop, group, trajectory)
+                folder.write_bytes(f"episodes.{config.video}", _clip(loop, group, trajectory, config.video))
             results += task_results(loop.tasks.select(group), trajectory, first=group.start)
             first_alarms += trajectory.surprise.first_alarms() if trajectory.surprise else []
             for result in results[group.start :]:
@@ -51,7 +55,7 @@ def run(config: PlanConfig) -> None:
     alarms = {"first_alarms": first_alarms} if loop.calibration else {}
     folder.write_json("results.json", {**report.to_json(), **alarms})
     print("\n".join(report.lines()))
-    written = ["results.json", "config.json", *(["episodes.gif"] if config.gif else [])]
+    written = ["results.json", "config.json", *([f"episodes.{config.video}"] if config.gif else [])]
     print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
     if report.rejected == report.plans:
         raise UserError(f"none of {report.plans} plans had a finite cost: the model or the cost gives no numbers")
@@ -86,12 +90,12 @@ def _next(loop: Loop) -> str:
     return f"python -m vfplan.collect {loop.world.arguments}  # data to train a model on"
 
 
-def _write_clip(path: Path, loop: Loop, group: range, trajectory: Trajectory, *, most: int = 6) -> None:
-    """A GIF with a row per task: the goal, what happened, and what was imagined of the actions chosen."""
+def _clip(loop: Loop, group: range, trajectory: Trajectory, kind: str, *, most: int = 6) -> bytes:
+    """A video with a row per task: the goal, what happened, and what was imagined of the actions chosen."""
     goals = loop.tasks.select(group[:most]).goals(hand=loop.config.goal_hand)
     shown = np.repeat(goals[:, None], trajectory.frames.shape[1], axis=1)
     happened = trajectory.frames[: len(goals)]
     assert trajectory.imagined is not None
     imagined = np.concatenate([happened[:, :1], trajectory.imagined[: len(goals)]], axis=1)
     columns = [("goal", shown), ("happened", happened), ("imagined", imagined)]
-    write_gif(path, grid(columns, scale=3), loop.description["step_seconds"])
+    return ENCODED[kind](grid(columns, scale=3), loop.description["step_seconds"])

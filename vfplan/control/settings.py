@@ -77,6 +77,7 @@ class PlanConfig(SessionConfig):
     """Configuration of `vfplan.plan`; the comments in `configs/plan.yaml` say what each key is."""
 
     gif: bool = True
+    video: Literal["gif", "webp", "mp4"] = "gif"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -55,11 +55,6 @@ def grid(columns: Sequence[tuple[str, Frames]], *, scale: int = 4, row_labels: S
     return canvas
 
 
-def write_gif(path: str | Path, frames: Frames, seconds_per_frame: float) -> None:
-    """Write the file of `gif_bytes`."""
-    _write_whole(Path(path), gif_bytes(frames, seconds_per_frame))
-
-
 def write_png(path: str | Path, frame: Frames) -> None:
     """Write the file of `png_bytes`."""
     _write_whole(Path(path), png_bytes(frame))
@@ -71,6 +66,12 @@ def gif_bytes(frames: Frames, seconds_per_frame: float) -> bytes:
         raise ValueError(f"seconds_per_frame must be at least 0.02, got {seconds_per_frame}")
     duration_ms = round(seconds_per_frame * 1000)
     return bytes(iio.imwrite("<bytes>", frames, extension=".gif", duration=duration_ms, loop=0))
+
+
+def webp_bytes(frames: Frames, seconds_per_frame: float) -> bytes:
+    """The WebP, without loss, of `frames` (T, Y, X, 3) uint8, which repeats; a third of the size of a GIF."""
+    duration_ms = round(seconds_per_frame * 1000)
+    return bytes(iio.imwrite("<bytes>", frames, extension=".webp", duration=duration_ms, loop=0, lossless=True))
 
 
 def png_bytes(frame: Frames) -> bytes:
