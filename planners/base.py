@@ -105,6 +105,7 @@ class Plan:
     cost: Tensor  # (E,), in the unit of the Score; inf where every plan was rejected
     belief: Belief  # hand back, shifted, to warm-start the next call
     trace: Trace
+    last: Scored  # the plans of the last iteration, and what they cost
 
 
 class Planner(Protocol):

@@ -149,7 +149,7 @@ class SearchPlanner(ABC, Generic[AnyConfig]):
             belief = self.refit(belief, scored.plans, scored.costs)
             calls += scored.calls
         actions, cost = self.choose(belief, scored.plans, scored.costs)
-        return Plan(actions, cost, belief, Trace.of(calls))
+        return Plan(actions, cost, belief, Trace.of(calls), scored)
 
     def _start(self, belief: Belief | None, device: torch.device) -> Belief:
         """The belief to search from: cold if there is none, or if the planner starts cold every time."""

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.commands.tiny import TINY
+from vfplan.control.searches import read_searches
 from vfplan.data.store import EpisodeStore
 from vfplan.evaluate import main as evaluate
 from vfplan.models.checkpoint import load_checkpoint
@@ -147,6 +148,21 @@ def test_evaluation_leaves_a_page_with_all_its_pictures_and_prints_a_short_table
     lines = printed.strip().splitlines()
     assert len(lines) <= 25 and max(map(len, lines[1:-3])) <= 120
     assert "hidden objects" in printed and "absent: in none of 3 episodes" in printed
+
+
+def test_recording_afterwards_gives_the_same_results(run, tmp_path):
+    """A finished run is run again for it, and then no more."""
+    given = ["env=push", f"checkpoint={run / 'checkpoint'}", f"run_dir={tmp_path}", "gif=false", *QUICK]
+    plan(given)
+    alone = json.loads((tmp_path / "results.json").read_text())["tasks"]
+    plan([*given, "record=true"])
+    (kept,) = (tmp_path / "episodes").glob("searches-*.npz")
+    searches, written = read_searches(kept, 2), kept.stat().st_mtime_ns
+    assert searches.best.shape == (2, 2, 2) and searches.futures.shape == (2, 2, 5, 8, 16, 16, 3)
+    plan([*given, "record=true"])
+    assert kept.stat().st_mtime_ns == written
+    found = json.loads((tmp_path / "results.json").read_text())["tasks"]
+    assert [task["final_cm"] for task in found] == [task["final_cm"] for task in alone]
 
 
 def test_planning_with_a_trained_model_writes_results_and_a_gif(run, tmp_path):

@@ -21,12 +21,13 @@ from tests.faults import small
 from vfplan.control.calibration import Calibration, read_calibration
 from vfplan.control.loop import Trajectory
 from vfplan.control.recording import Recording
+from vfplan.control.searches import Searches, read_searches, searches_file, write_searches
 from vfplan.control.surprise import SurpriseConfig
 from vfplan.data.bair import ACTION_SCALE, BairSplit
 from vfplan.data.crc32c import crc32c
 from vfplan.data.repairing import repair
 from vfplan.data.store import EpisodeStore
-from vfplan.errors import UserError
+from vfplan.errors import UserError, said
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.recipe import LearningConfig
 from vfplan.output.folder import file_sha256
@@ -203,6 +204,22 @@ def read_group(folder: Path) -> None:
     recording.read(range(1))
 
 
+def looked_at(folder: Path) -> None:
+    """What a planner looked at, as `vfplan.plan record=true` keeps it."""
+    calls, images = np.zeros((2, 3, 1), np.float32), np.zeros((2, 1, 4, 4, 3), np.uint8)
+    plans, futures = np.zeros((2, 1, 2, 3, 4), np.float32), np.zeros((2, 1, 2, 3, 4, 4, 3), np.uint8)
+    kept = Searches(calls, calls, calls.astype(np.int64), plans, plans[..., 0, 0], futures, images, images)
+    write_searches(searches_file(folder, range(1)), kept)
+
+
+def read_looked_at(folder: Path) -> None:
+    """As a part of a report, which turns every fault into a line."""
+    try:
+        read_searches(searches_file(folder, range(1)), 1)
+    except Exception as error:
+        raise UserError(said(error)) from error
+
+
 SHARD = "store/shard-00000"
 READERS = {
     "framing": Reader(tfrecord, "a.tfrecords", read_tfrecord),
@@ -219,4 +236,5 @@ READERS = {
     "calibration": Reader(calibration, "surprise.json", read_monitor),
     "benchmark": Reader(episode, "row/0000.json", read_row),
     "episodes": Reader(group, "episodes/tasks-0000-0000.npz", read_group),
+    "searches": Reader(looked_at, "searches-0000-0000.npz", read_looked_at),
 }

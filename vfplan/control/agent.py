@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from planners.base import Plan
 from vfplan.control.controller import Controller
 from vfplan.control.loop import History, Problem, Trajectory, run_episodes
 from vfplan.costs import Goal
@@ -32,18 +33,19 @@ def plan_episodes(
     progress: Callable[[int], Any] = lambda actions: None,
     renew: Callable[[Images], Images] = lambda goals: goals,
     disturb: Callable[[Actions], Actions] = lambda action: action,
-    on_plan: Callable[[Context, Goal], Any] = lambda context, goal: None,
+    on_plan: Callable[[Context, Goal, Plan], Any] = lambda context, goal, plan: None,
 ) -> Trajectory:
     """Run E environments in lockstep for `controller.config.steps` planned actions.
 
     `progress` hears how many were executed. `renew` turns the goal images (E, Y, X, C) before each planning into those
     to plan for from then on, from a cold start where they differ; `disturb` turns actions (E, A) into those executed;
-    `on_plan` hears what was planned from.
+    `on_plan` hears what was planned from, and the plans.
     """
     agent = PlanningAgent(problem, controller, imagine=imagine, renew=renew, disturb=disturb, on_plan=on_plan)
     happened = run_episodes(problem, agent, controller.config.steps, progress=progress)
     return replace(
         happened,
+        goals=problem.goal_images,
         imagined=np.concatenate(agent.imagined, axis=1) if imagine else None,
         plan_costs=np.stack(agent.costs),
         plan_seconds=tuple(agent.seconds),
@@ -62,7 +64,7 @@ class PlanningAgent:
         imagine: bool,
         renew: Callable[[Images], Images],
         disturb: Callable[[Actions], Actions],
-        on_plan: Callable[[Context, Goal], Any],
+        on_plan: Callable[[Context, Goal, Plan], Any],
     ) -> None:
         self.problem, self.controller = problem, controller
         self.imagine, self.renew, self.disturb, self.on_plan = imagine, renew, disturb, on_plan
@@ -106,7 +108,7 @@ class PlanningAgent:
         ahead = chosen.cpu().numpy().copy()
         self.seconds.append(time.perf_counter() - started)
         self.costs.append(plan.cost.float().cpu().numpy())
-        self.on_plan(context, goal)
+        self.on_plan(context, goal, plan)
         if self.imagine:
             self.imagined.append(controller.imagine(context, chosen))
         return ahead

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from envs.base import WrongObservationError, check_image
 from vfplan.control.proprioception import Proprioception
+from vfplan.control.searches import Searches
 from vfplan.control.surprise import Surprise
 
 
@@ -117,6 +118,8 @@ class Trajectory:
     """(E, T, A)."""
     infos: list[list[dict[str, Any]]]
     """Per episode, the environment's info after each action."""
+    goals: NDArray[np.uint8] | None = None
+    """(E, Y, X, C) images planned for at first; None if nothing was planned."""
     imagined: NDArray[np.uint8] | None = None
     """(E, T, Y, X, C): what the model expected of the actions at the last planning; None if nobody asked."""
     plan_costs: NDArray[np.float32] | None = None
@@ -125,6 +128,8 @@ class Trajectory:
     """Wall time of each planning, all E problems together."""
     surprise: Surprise | None = None
     """What the monitor saw; None without one."""
+    searches: Searches | None = None
+    """What the planner looked at; None if nobody asked."""
     failures: tuple[Failure, ...] = ()
     """Episodes whose environment raised; from then on they show what they showed last."""
 

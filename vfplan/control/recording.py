@@ -5,26 +5,19 @@ E problem (episode), T step.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vfplan.control.loop import Failure, Trajectory
+from vfplan.control.searches import searches_file, write_searches
 from vfplan.control.surprise import Surprise
 from vfplan.errors import UserError, said
 from vfplan.output.about import About
-from vfplan.output.folder import write_bytes
-
-Arrays = dict[str, NDArray[Any]]
-
-MOST_BYTES = 2**28
-"""Of a task, unpacked: more than 100 times what one of 30 actions at 128x128 has."""
+from vfplan.output.arrays import Arrays, read_arrays, write_arrays
 
 
 class Recording:
@@ -44,18 +37,20 @@ class Recording:
         if not path.is_file():
             return None
         try:
-            _require_bounded(path, len(group))
-            with np.load(path, allow_pickle=False) as arrays:
-                return _trajectory(dict(arrays))
+            return _trajectory(read_arrays(path, len(group)))
         except Exception as error:  # what numpy and zipfile raise for broken files is no closed set
             raise UserError(f"{path} is damaged ({type(error).__name__}: {said(error)}); remove it") from error
 
     def write(self, group: range, trajectory: Trajectory) -> None:
-        """Write a group, and first what its run is."""
+        """Write a group, and first what its run is and what was looked at."""
         self.about.write()
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **_arrays(trajectory))
-        write_bytes(self._file(group), buffer.getvalue())
+        if trajectory.searches is not None:
+            write_searches(searches_file(self.folder, group), trajectory.searches)
+        write_arrays(self._file(group), _arrays(trajectory))
+
+    def has_searches(self, group: range) -> bool:
+        """Whether it is kept what the planner looked at for a group."""
+        return searches_file(self.folder, group).is_file()
 
     def _file(self, group: range) -> Path:
         return self.folder / f"tasks-{group[0]:04d}-{group[-1]:04d}.npz"
@@ -69,20 +64,12 @@ def _arrays(trajectory: Trajectory) -> Arrays:
         "failures": np.array([(each.episode, each.step) for each in trajectory.failures], np.int64).reshape(-1, 2),
         "errors": np.array([each.error for each in trajectory.failures], np.str_),
     }
-    for name in ("imagined", "plan_costs"):
+    for name in ("goals", "imagined", "plan_costs"):
         if (value := getattr(trajectory, name)) is not None:
             arrays[name] = value
     if trajectory.surprise is not None:
         arrays |= {f"surprise.{name}": value for name, value in asdict(trajectory.surprise).items()}
     return arrays | {f"info.{key}": values for key, values in _numbers(trajectory.infos).items()}
-
-
-def _require_bounded(path: Path, tasks: int) -> None:
-    """Raise ValueError for more than so many tasks can take: compressed, a small file may fill all memory."""
-    with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > tasks * MOST_BYTES:
-        raise ValueError(f"{size >> 20} MiB unpacked, more than {MOST_BYTES >> 20} for each of {tasks} tasks")
 
 
 def _numbers(infos: Sequence[Sequence[Mapping[str, Any]]]) -> Arrays:
@@ -105,6 +92,7 @@ def _trajectory(arrays: Arrays) -> Trajectory:
         frames=arrays["frames"],
         actions=arrays["actions"],
         infos=[[{key: value[e, t] for key, value in known.items()} for t in range(steps)] for e in range(episodes)],
+        goals=arrays.get("goals"),
         imagined=arrays.get("imagined"),
         plan_costs=arrays.get("plan_costs"),
         plan_seconds=tuple(arrays["plan_seconds"].tolist()),

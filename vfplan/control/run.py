@@ -44,7 +44,7 @@ def run(config: PlanConfig) -> None:
     with Bar(total=len(loop.tasks) * config.control.steps, unit="action") as bar:
         for group in groups(len(loop.tasks), config.lockstep):
             shown = config.gif and group.start == 0
-            trajectory = _run_or_read(loop, recording, group, bar, imagine=shown)
+            trajectory = _run_or_read(loop, recording, group, bar, imagine=shown, record=config.record)
             if shown:
                 folder.write_bytes(f"episodes.{config.video}", _clip(loop, group, trajectory, config.video))
             results += task_results(loop.tasks.select(group), trajectory, first=group.start)
@@ -64,13 +64,20 @@ def run(config: PlanConfig) -> None:
     print(f"next: {_next(loop)}")
 
 
-def _run_or_read(loop: Loop, recording: Recording, group: range, bar: Bar, *, imagine: bool) -> Trajectory:
+def _run_or_read(
+    loop: Loop, recording: Recording, group: range, bar: Bar, *, imagine: bool, record: bool
+) -> Trajectory:
     """What happened to a group, now or before; one in which an environment raised is run again."""
     found = recording.read(group)
-    if found is not None and not found.failures and (found.imagined is not None or not imagine):
+    if (
+        found is not None
+        and not found.failures
+        and (found.imagined is not None or not imagine)
+        and (recording.has_searches(group) or not record)
+    ):
         bar.update(len(group) * loop.config.control.steps)
         return found
-    happened = loop.run(group, imagine=imagine, progress=bar.update)
+    happened = loop.run(group, imagine=imagine, record=record, progress=bar.update)
     recording.write(group, happened)
     return happened
 

@@ -26,6 +26,7 @@ from vfplan.control.controller import Controller
 from vfplan.control.loop import Problem, Trajectory
 from vfplan.control.proprioception import Proprioception
 from vfplan.control.scoring import Scorer
+from vfplan.control.search_recorder import SearchRecorder
 from vfplan.control.settings import ControlConfig, SessionConfig
 from vfplan.control.surprise import Monitor
 from vfplan.device import resolve_device
@@ -77,13 +78,25 @@ class ClosedLoop(Generic[AnyTasks]):
         return Problem(environments, observations, part.goals(hand=self.config.goal_hand), self.proprioception)
 
     def run(
-        self, group: range, *, imagine: bool = False, progress: Callable[[int], None] = lambda actions: None
+        self,
+        group: range,
+        *,
+        imagine: bool = False,
+        record: bool = False,
+        progress: Callable[[int], None] = lambda actions: None,
     ) -> Trajectory:
-        """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed."""
+        """Run the tasks of `group` in lockstep; `progress` hears how many actions were executed.
+
+        With `record` the trajectory has what the planner looked at.
+        """
         monitor, scorer = _monitor(self.model, self.calibration), self.scorer(self.tasks.select(group))
         controller = Controller(self.model, self.planner, scorer, self.config.control, self.rng(group), monitor)
         with self.problem(group) as problem, misbehaving(self.config.env.name, group):
-            return plan_episodes(problem, controller, imagine=imagine, progress=progress)
+            if not record:
+                return plan_episodes(problem, controller, imagine=imagine, progress=progress)
+            recorder = SearchRecorder(self.model, self.config.scoring.downscale)
+            happened = plan_episodes(problem, controller, imagine=imagine, progress=progress, on_plan=recorder.note)
+            return replace(happened, searches=recorder.record())
 
     @property
     def about(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from envs.push import PushEnv
 from envs.scene import PRESETS
 from tests.refusal import refused
 from vfplan.benchmark import main as benchmark
+from vfplan.control.searches import read_searches
 from vfplan.control.session import push_tasks
 from vfplan.plan import main as plan
 from vfplan.studies.benchmark.policies import PolicyLoop, scripted
@@ -198,6 +199,18 @@ def test_a_stopped_comparison_goes_on_and_gives_the_same_bytes(files, whole, tmp
     benchmark(arguments(tmp_path))
     assert episode_files(tmp_path) == episode_files(whole)
     assert (tmp_path / "table.txt").read_text().splitlines()[1:] == (whole / "table.txt").read_text().splitlines()[1:]
+
+
+def test_searches_of_rows_that_plan_are_kept_on_demand(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    benchmark(arguments(tmp_path / "run", "record=true", "workers=2"))
+    kept = sorted(str(path.relative_to(tmp_path / "run" / "episodes")) for path in tmp_path.rglob("searches-*.npz"))
+    planning = ("oracle-icem", "simulator-image", "simulator-state")
+    assert kept == [f"{row}/searches-{group}.npz" for row in planning for group in ("0000-0001", "0002-0002")]
+    searches = read_searches(tmp_path / "run" / "episodes" / kept[0], 2)
+    episode = json.loads((whole / "episodes" / "oracle-icem" / "0001.json").read_text())
+    np.testing.assert_allclose(searches.costs[:, 1, 0], episode["plan_cost"], rtol=1e-5)
+    assert searches.futures.shape[-3:] == (16, 16, 3)
 
 
 def test_worker_processes_find_the_same_episodes(whole, tmp_path):

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from planners.base import Planner
+from planners.base import Plan, Planner
 from vfplan.control.agent import plan_episodes
 from vfplan.control.controller import Controller
 from vfplan.control.finalists import Score
@@ -69,7 +69,7 @@ def moments(
     """Run the episodes of E problems; every planning on the way."""
     recorder, found = Recorder(scorer), []
 
-    def remember(context: Context, goal: Goal) -> None:
+    def remember(context: Context, goal: Goal, plan: Plan) -> None:
         found.append(Moment(problem.states(), context, goal, recorder.populations[0], recorder.populations[-1]))
 
     controller = Controller(scorer.model, planner, recorder, config, rng)

@@ -12,6 +12,7 @@ import numpy as np
 
 from envs.task_set import TaskSet
 from vfplan.control.loop import Trajectory
+from vfplan.control.searches import Searches, searches_file, write_searches
 from vfplan.errors import UserError
 from vfplan.output.about import About, read_damaged
 from vfplan.output.folder import write_json
@@ -83,16 +84,21 @@ class RowFolder:
         """Raise UserError if the folder holds episodes of something else."""
         self.about.check()
 
-    def has(self, group: range) -> bool:
-        """Whether the episodes of a group, run side by side, are all there and none failed."""
+    def has(self, group: range, *, searches: bool = False) -> bool:
+        """Whether the episodes of a group, run side by side, are all there and none failed, with their searches."""
         if not all(self._file(task).is_file() for task in group):
+            return False
+        if searches and not searches_file(self.path, group).is_file():
             return False
         found = [self.read(task) for task in group]
         return all(each.lockstep_group == (group[0], group[-1]) and not each.error for each in found)
 
-    def write(self, found: Sequence[Episode]) -> None:
-        """Write episodes, and first what the row is."""
+    def write(self, found: Sequence[Episode], searches: Searches | None = None) -> None:
+        """Write the episodes of a group, and first what the row is and what was looked at."""
         self.about.write()
+        if searches is not None:
+            first, last = found[0].lockstep_group
+            write_searches(searches_file(self.path, range(first, last + 1)), searches)
         for episode in found:
             write_json(self._file(episode.task), asdict(episode))
 

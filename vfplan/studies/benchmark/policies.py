@@ -88,8 +88,13 @@ class PolicyLoop:
     def __init__(self, policy: Policy, env: PushConfig, tasks: TaskSet, *, steps: int, seed: int) -> None:
         self.policy, self.env, self.tasks, self.steps, self.seed = policy, env, tasks, steps, seed
 
-    def run(self, group: range, *, progress: Callable[[int], None] = lambda actions: None) -> Trajectory:
-        """Run the tasks of `group` in lockstep; the chances of a task depend on the seed and its index alone."""
+    def run(
+        self, group: range, *, record: bool = False, progress: Callable[[int], None] = lambda actions: None
+    ) -> Trajectory:
+        """Run the tasks of `group` in lockstep; the chances of a task depend on the seed and its index alone.
+
+        There is no search to `record`.
+        """
         part = self.tasks.select(group)
         environments, observations = part.start()
         acting = [

@@ -28,7 +28,19 @@ from vfplan.studies.benchmark.state_cost import StateCostLoop
 SIMULATOR_IMAGE = "simulator-image"
 BASELINES = ("random", "zero", "data-policy", "scripted", "simulator-state", SIMULATOR_IMAGE)
 # What must be the same in all rows, for them to be comparable; set for the benchmark, not for a row.
-SHARED = ("env", "tasks", "num_tasks", "seed", "lockstep", "device", "threads", "control.steps", "gif", "run_dir")
+SHARED = (
+    "env",
+    "tasks",
+    "num_tasks",
+    "seed",
+    "lockstep",
+    "device",
+    "threads",
+    "control.steps",
+    "gif",
+    "record",
+    "run_dir",
+)
 
 
 class Loop(Protocol):
@@ -36,8 +48,8 @@ class Loop(Protocol):
 
     tasks: TaskSet
 
-    def run(self, group: range, *, progress: Callable[[int], None] = ...) -> Trajectory:
-        """Run the tasks of `group` in lockstep."""
+    def run(self, group: range, *, record: bool = ..., progress: Callable[[int], None] = ...) -> Trajectory:
+        """Run the tasks of `group` in lockstep, and `record` what a planner looks at."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,11 @@ class Row:
     """What makes it, as arguments of `vfplan.plan`; none for what does not plan."""
     replan_every: int = 1
     requested: bool = False
+
+    @property
+    def plans(self) -> bool:
+        """Whether it searches for its actions."""
+        return bool(self.overrides)
 
 
 Configure = Callable[[Sequence[str]], PlanConfig]

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from vfplan.control.outcome import SOME_FAILED
+from vfplan.control.searches import Searches
 from vfplan.control.session import groups
 from vfplan.device import set_threads
 from vfplan.errors import UserError
@@ -23,6 +24,9 @@ from vfplan.studies.benchmark.report import RowReport, row_reports
 from vfplan.studies.benchmark.rows import BASELINES, SIMULATOR_IMAGE, Configure, Row, rows
 from vfplan.studies.benchmark.settings import BenchmarkConfig
 from vfplan.studies.benchmark.tables import markdown_table, notes, text_table
+
+Done: TypeAlias = tuple[list[Episode], Searches | None]
+"""What became of a group of tasks, and what a planner looked at if that is asked for."""
 
 
 def run(config: BenchmarkConfig, configure: Configure) -> None:
@@ -40,7 +44,10 @@ def run(config: BenchmarkConfig, configure: Configure) -> None:
     tasks = made[0].loop.tasks
     # All rows of a group before the next group, so that pairs are complete early.
     missing = [
-        (group, row) for group in groups(len(tasks), config.lockstep) for row in made if not stores[row.name].has(group)
+        (group, row)
+        for group in groups(len(tasks), config.lockstep)
+        for row in made
+        if not stores[row.name].has(group, searches=config.record and row.plans)
     ]
     folder.file("episodes").mkdir(exist_ok=True)
     print(f"episodes are kept as they end; after a stop the same command goes on with run_dir={folder.path}")
@@ -73,12 +80,12 @@ def _run_missing(
         if config.workers == 1:
             for group, row in missing:
                 bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")
-                stores[row.name].write(_run_group(row, group, commit, bar.update))
+                stores[row.name].write(*_run_group(row, group, config.record, commit, bar.update))
             return
         work = _Work(config, configure, [(group, row.name) for group, row in missing], commit)
         count, patience = config.workers or os.cpu_count() or 1, config.unit_seconds
         for name, found in run_units(work, range(len(missing)), count, bar.update, patience=patience):
-            stores[name].write(found)
+            stores[name].write(*found)
 
 
 @dataclass
@@ -95,20 +102,21 @@ class _Work:
         """The rows by name, made by the first unit of a process."""
         return {row.name: row for row in rows(self.config, self.configure)}
 
-    def __call__(self, unit: int, report: Report) -> tuple[str, list[Episode]]:
-        """The name of the row of a unit, and its episodes."""
+    def __call__(self, unit: int, report: Report) -> tuple[str, Done]:
+        """The name of the row of a unit, and what became of its group."""
         group, name = self.missing[unit]
 
         def progress(actions: int) -> None:
             for _ in range(actions):
                 report()
 
-        return name, _run_group(self.rows[name], group, self.commit, progress)
+        return name, _run_group(self.rows[name], group, self.config.record, self.commit, progress)
 
 
-def _run_group(row: Row, group: range, commit: str | None, progress: Callable[[int], Any]) -> list[Episode]:
-    trajectory = row.loop.run(group, progress=progress)
-    return episodes(group, row.loop.tasks, trajectory, replan_every=row.replan_every, commit=commit)
+def _run_group(row: Row, group: range, record: bool, commit: str | None, progress: Callable[[int], Any]) -> Done:
+    trajectory = row.loop.run(group, record=record and row.plans, progress=progress)
+    found = episodes(group, row.loop.tasks, trajectory, replan_every=row.replan_every, commit=commit)
+    return found, trajectory.searches
 
 
 def _reference(config: BenchmarkConfig, made: list[Row]) -> str:

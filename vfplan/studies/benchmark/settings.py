@@ -25,6 +25,7 @@ class BenchmarkConfig:
     reference: str = ""
     data_policy: str = "mixed"
     steps: int = within(30, 1, 100_000)
+    record: bool = False
     lockstep: int = within(10, 1, 10_000)
     workers: int = within(1, 0, 1024)
     unit_seconds: float = within(600, 0, 1e6)
