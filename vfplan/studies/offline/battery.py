@@ -12,6 +12,7 @@ from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
 from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint
 from vfplan.output.folder import RunDir
+from vfplan.output.page import Picture
 from vfplan.studies.offline import (
     bits,
     calibration,
@@ -26,7 +27,7 @@ from vfplan.studies.offline import (
     temperatures,
 )
 from vfplan.studies.offline.page import Done, page
-from vfplan.studies.offline.section import Picture, Test, line
+from vfplan.studies.offline.section import Test, line
 from vfplan.studies.offline.settings import EvaluateConfig
 from vfplan.studies.offline.trial import HeldOut, NotApplicableError, Trial
 
@@ -62,10 +63,8 @@ def run(config: EvaluateConfig) -> tuple[StoreMeta, Path]:
     target = RunDir(config.run_dir, config)
     results = [perform(test, trial) for test in TESTS]
     report = {**as_json(results), "checkpoint_sha256": checkpoint.sha256, "data_digest": store.digest}
-    for done in results:
-        for item in done.section.items if done.section else ():
-            if isinstance(item, Picture):
-                target.write_bytes(item.file, item.content)
+    for picture in _pictures(results):
+        target.write_bytes(picture.file, picture.content)
     target.write_json("likelihood.json", report)
     facts = {
         "checkpoint": f"{folder} ({checkpoint.sha256[:12]})",
@@ -90,7 +89,10 @@ def perform(test: Test, trial: Trial) -> Done:
 
 
 def as_json(results: list[Done]) -> dict[str, Any]:
-    """The content of likelihood.json: the likelihood's numbers at the top, those of every other test under its name."""
+    """The content of likelihood.json.
+
+    The likelihood's numbers are at the top, those of every other test under its name; and what each picture shows.
+    """
     report: dict[str, Any] = {}
     sections: dict[str, Any] = {}
     for done in results:
@@ -101,7 +103,13 @@ def as_json(results: list[Done]) -> dict[str, Any]:
         else:
             sections[done.test.name] = dict(done.section.numbers)
     seconds = {done.test.name: round(done.seconds, 2) for done in results}
-    return {**report, "sections": sections, "seconds": seconds}
+    captions = {picture.file: picture.sentence for picture in _pictures(results)}
+    return {**report, "sections": sections, "seconds": seconds, "pictures": captions}
+
+
+def _pictures(results: list[Done]) -> list[Picture]:
+    items = [item for done in results if done.section for item in done.section.items]
+    return [item for item in items if isinstance(item, Picture)]
 
 
 def _check_fit(checkpoint: Checkpoint, store: EpisodeStore, folder: Path) -> None:

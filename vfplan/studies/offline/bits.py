@@ -15,8 +15,9 @@ from torch import Tensor
 from vfplan.metrics.likelihood import Bits, bits_per_dim, shuffled_actions
 from vfplan.metrics.rollout_error import RolloutError, rollout_error
 from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.output.page import Picture, Table
 from vfplan.statistics import Estimate
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.trial import Trial
 
 THUMBNAIL = 16  # pixels: rollout errors are compared at this size

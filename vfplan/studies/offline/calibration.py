@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from vfplan.output.charts import encoded, figure
+from vfplan.output.page import Picture, Table
 from vfplan.studies.offline.pit import BINS, LEVELS, Counts, split
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.trial import NotApplicableError, Trial
 
 PIXEL_CHANGE = 16  # grey levels between the extremes of truth, samples and last known frame

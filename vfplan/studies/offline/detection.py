@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vfplan.output.charts import encoded, figure
+from vfplan.output.page import Picture, Table
 from vfplan.statistics import Estimate, auroc
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.trial import NotApplicableError, Trial
 
 Floats = NDArray[np.float64]

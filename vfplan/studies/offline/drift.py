@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.output.page import Picture, Table
 from vfplan.output.video import gif_bytes, grid
 from vfplan.statistics import Estimate
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.strips import channels_last
 from vfplan.studies.offline.trial import HeldOut, Trial
 

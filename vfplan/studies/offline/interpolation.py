@@ -8,8 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from vfplan.output.page import Picture, Table
 from vfplan.pixels import dequantise, quantise
-from vfplan.studies.offline.section import Picture, Section, Table, Test
+from vfplan.studies.offline.section import Section, Test
 from vfplan.studies.offline.strips import cells, liveliest
 from vfplan.studies.offline.trial import NotApplicableError, Trial
 

@@ -13,8 +13,9 @@ from vfplan.data import known
 from vfplan.data.known import DIRECTIONS, MovingShape, Source
 from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.models.base import Context
+from vfplan.output.page import Table
 from vfplan.statistics import Estimate, chi_square_p_value
-from vfplan.studies.offline.section import Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.trial import NotApplicableError, Trial
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from vfplan.metrics.motion import Motion, Yardstick
 from vfplan.metrics.rollout_error import imagines_at
-from vfplan.studies.offline.section import Section, Table, Test, line
+from vfplan.output.page import Table
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.trial import NotApplicableError, Trial
 
 STEPS = (1, 2, 5, 10)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vfplan.metrics.localisation import held
+from vfplan.output.page import Picture, Table
 from vfplan.statistics import Estimate
 from vfplan.studies.offline.position import centimetres
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.strips import strip
 from vfplan.studies.offline.trial import NotApplicableError, Trial
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from vfplan.metrics.localisation import VISIBLE
 from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.output.page import Picture, Table
 from vfplan.statistics import Estimate
 from vfplan.studies.offline.rollouts import best_of
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.trial import NotApplicableError, Trial
 
 Floats = NDArray[np.float64]

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from vfplan.metrics.similarity import QUANTISATION_PSNR, WINDOW, psnr, ssim
 from vfplan.output.charts import curves, encoded, figure, per_step
+from vfplan.output.page import Picture, Table
 from vfplan.statistics import Estimate
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.strips import liveliest, strip
 from vfplan.studies.offline.trial import Trial
 
@@ -136,15 +137,17 @@ def _pictures(trial: Trial, scores: Mapping[str, Scores]) -> tuple[Picture, Pict
     chosen = liveliest(trial.true, 2)
     rows = {}
     for name, episode in zip("ab", chosen, strict=False):
-        shown = trial.samples[episode]
+        closeness = psnr_of(trial.samples[episode], trial.true[episode, trial.past :]).mean(axis=1)
         rows[f"{name}: true"] = trial.true[episode, trial.past - 1 :]
         rows[f"{name}: temperature 0"] = trial.expected[episode]
-        rows |= {f"{name}: sample {k + 1}": shown[k] for k in range(2)}
+        rows[f"{name}: best sample"] = trial.samples[episode][int(closeness.argmax())]
+        rows[f"{name}: worst sample"] = trial.samples[episode][int(closeness.argmin())]
     frames = Picture(
         "rollouts-frames.png",
         strip(rows, trial.steps),
-        f"The {len(chosen)} sampled episodes with the most motion, step by step from the last known frame (0). Samples "
-        "should look like true frames and differ only where the future is open.",
+        f"The {len(chosen)} sampled episodes with the most motion, step by step from the last known frame (0); of "
+        f"{trial.settings.rollout_samples} samples those of the highest and of the lowest mean PSNR. Both should look "
+        "like true frames and differ only where the future is open.",
     )
     return chart, frames
 

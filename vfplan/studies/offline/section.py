@@ -6,25 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vfplan.output.page import Picture, Table
 from vfplan.studies.offline.trial import Trial
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under a header, and a sentence that says what they mean and what good looks like."""
-
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An encoded image (PNG or GIF by the file's name), and a sentence that says what it shows."""
-
-    file: str
-    content: bytes
-    sentence: str
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vfplan.output.page import Picture, Table
 from vfplan.statistics import Estimate
 from vfplan.studies.offline.rollouts import best_of, psnr_of
-from vfplan.studies.offline.section import Picture, Section, Table, Test, line
+from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.strips import liveliest, strip
 from vfplan.studies.offline.trial import Trial
 
