@@ -25,7 +25,7 @@ FLOORS = (
     {"models"},
     {"metrics"},
     {"control"},
-    {"collection", "training", "studies", "interop"},
+    {"collection", "interop", "reports", "studies", "training"},
     {"cli", "sections"},
     {*COMMANDS, "__main__"},
 )

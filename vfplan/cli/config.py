@@ -36,6 +36,7 @@ from vfplan.cli.help import flat, help_text
 from vfplan.cli.one_line import flatten, full_errors, one_line_errors
 from vfplan.cli.options import Options
 from vfplan.cli.presets import expanded, presets
+from vfplan.cli.words import named
 from vfplan.errors import UserError
 from vfplan.execution.interrupts import ctrl_c_held_back, sigusr1_terminates
 from vfplan.output.claim import claimed
@@ -59,6 +60,7 @@ def command(
     sections: Mapping[str, Registry] | None = None,
     folder: str = "",
     called: str = "",
+    words: str = "",
 ) -> "Command[C]":
     """Make the `main` of a command.
 
@@ -70,8 +72,9 @@ def command(
         sections: for each group that is a section of `schema`, a function returning {name: dataclass}.
         folder: where in `configs/` the file `NAME.yaml` and its groups are; commands of one folder share its groups.
         called: what follows `python -m vfplan.`; the name by default.
+        words: the key whose values may be given by themselves; none by default.
     """
-    return Command(body, schema, name, help, dict(sections or {}), folder, called or name)
+    return Command(body, schema, name, help, dict(sections or {}), folder, called or name, words)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Command(Generic[C]):
     sections: dict[str, Registry]
     folder: str
     called: str
+    words: str
 
     @property
     def _root(self) -> Path:
@@ -95,6 +99,7 @@ class Command(Generic[C]):
         arguments = list(sys.argv[1:] if arguments is None else arguments)
         with sigusr1_terminates(), one_line_errors():
             load_plugins()
+            arguments = named(arguments, self.words) if self.words else arguments
             arguments = expanded(arguments, self.name, CONFIG_FOLDER / "preset")
             overrides = [text for text in arguments if ("=" in text and not text.startswith("-")) or text[:1] == "~"]
             self._check(overrides)
@@ -189,7 +194,8 @@ class Command(Generic[C]):
         return keys
 
     def _help_text(self, overrides: Sequence[str]) -> str:
-        head = [f"python -m vfplan.{self.called} [key=value ...]", "", self.help.strip(), ""]
+        words = f"{self.words.upper()}... " if self.words else ""
+        head = [f"python -m vfplan.{self.called} {words}[key=value ...]", "", self.help.strip(), ""]
         files = (*self._shared(), self._root / f"{self.name}.yaml")
         known = presets(CONFIG_FOLDER / "preset", self.name)
         return help_text(head, self._compose(overrides), self.groups(), known, files, self._options)

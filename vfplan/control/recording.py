@@ -36,10 +36,7 @@ class Recording:
         path = self._file(group)
         if not path.is_file():
             return None
-        try:
-            return _trajectory(read_arrays(path, len(group)))
-        except Exception as error:  # what numpy and zipfile raise for broken files is no closed set
-            raise UserError(f"{path} is damaged ({type(error).__name__}: {said(error)}); remove it") from error
+        return read_group(path, len(group))
 
     def write(self, group: range, trajectory: Trajectory) -> None:
         """Write a group, and first what its run is and what was looked at."""
@@ -54,6 +51,14 @@ class Recording:
 
     def _file(self, group: range) -> Path:
         return self.folder / f"tasks-{group[0]:04d}-{group[-1]:04d}.npz"
+
+
+def read_group(path: Path, tasks: int) -> Trajectory:
+    """What happened to the so many tasks that a file is about. Raises UserError for a broken file."""
+    try:
+        return _trajectory(read_arrays(path, tasks))
+    except Exception as error:  # what numpy and zipfile raise for broken files is no closed set
+        raise UserError(f"{path} is damaged ({type(error).__name__}: {said(error)}); remove it") from error
 
 
 def _arrays(trajectory: Trajectory) -> Arrays:

@@ -1,4 +1,4 @@
-"""Curves over steps, encoded as PNG: every chart of the offline tests in one style."""
+"""Curves over steps, encoded as PNG or SVG: every chart of the offline tests and of reports in one style."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vfplan.errors import said
 from vfplan.statistics import Estimate
 
 COLOURS = {"copying": "tab:gray", "the method": "black"}
 """Of series whose label starts so, in every chart; the others take the default cycle."""
+
+
+MOST_POINTS = 1000
 
 
 def figure(panels: int, *, height: float = 3.2, width: float = 4.4) -> tuple[Any, list[Any]]:
@@ -43,6 +47,29 @@ def curves(axes: Any, series: Mapping[str, Sequence[Estimate]], ylabel: str, *, 
 def per_step(values: NDArray[Any]) -> list[Estimate]:
     """An estimate per step of finite values (N, T), one row per episode."""
     return [Estimate.of(column) for column in values.T]
+
+
+def lines(series: Mapping[str, Sequence[tuple[float, float]]], xlabel: str, ylabel: str) -> bytes:
+    """A chart of points (x, y), a line per series, as an SVG; long series are thinned to MOST_POINTS."""
+    drawn, (axes,) = figure(1, height=3.0, width=4.6)
+    for label, points in series.items():
+        shown = points[:: len(points) // MOST_POINTS + 1]
+        axes.plot(*zip(*shown, strict=True), label=said(label), marker="o" if len(shown) < 12 else None, markersize=3)
+    axes.set(xlabel=xlabel, ylabel=said(ylabel))
+    axes.grid(alpha=0.25)
+    if len(series) > 1:
+        axes.legend(fontsize=8)
+    return vector(drawn)
+
+
+def vector(drawn: Any) -> bytes:
+    """The figure as an SVG without a background; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "vfplan"}):
+        drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def encoded(drawn: Any) -> bytes:

@@ -31,6 +31,11 @@ class Share:
     low: float
     high: float
 
+    @property
+    def text(self) -> str:
+        """In percent, with the interval."""
+        return f"{100 * self.rate:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
 
 Cell: TypeAlias = str | Share
 

@@ -1,0 +1,1 @@
+"""What runs left behind, put together on one page. Everything read here may come from a stranger."""
