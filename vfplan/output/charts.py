@@ -37,6 +37,7 @@ def curves(axes: Any, series: Mapping[str, Sequence[Estimate]], ylabel: str, *, 
         if all(estimate.low is not None for estimate in estimates):
             low, high = ([getattr(estimate, bound) for estimate in estimates] for bound in ("low", "high"))
             axes.fill_between(steps, low, high, alpha=0.2, color=curve.get_color(), linewidth=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("step")
     axes.set_ylabel(ylabel)
     axes.grid(alpha=0.25)

@@ -49,6 +49,16 @@ class Table:
     sentence: str
     kind: ClassVar[str] = "table"
 
+    @property
+    def prose(self) -> frozenset[int]:
+        """The columns in which there are words, not numbers alone."""
+        return frozenset(
+            column
+            for row in self.rows
+            for column, value in enumerate(row)
+            if isinstance(value, str) and value[:1].isalpha()
+        )
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from functools import cached_property
@@ -105,7 +106,8 @@ class RunFolder:
         """What stands below its name: when it was made, and by which versions."""
         about = self.provenance
         versions = about.get("versions")
-        found = {"made": about.get("time_utc"), "commit": about.get("commit"), "Python": about.get("python")}
+        commit = re.sub(r"^([0-9a-f]{10})[0-9a-f]+", r"\1", str(about.get("commit") or ""))
+        found = {"made": about.get("time_utc"), "commit": commit, "Python": about.get("python")}
         found |= versions if isinstance(versions, dict) else {}
         return {said(str(name)): said(str(value)) for name, value in found.items() if value}
 

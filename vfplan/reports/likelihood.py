@@ -59,7 +59,8 @@ def pictures(run: RunFolder) -> Section | None:
 def _absent(sections: Any) -> list[tuple[Any, Any]]:
     if not isinstance(sections, Mapping):
         return []
-    return [(name, part["absent"]) for name, part in sections.items() if isinstance(part, Mapping) and "absent" in part]
+    reasons = {name: part.get("absent") for name, part in sections.items() if isinstance(part, Mapping)}
+    return [(name, reason) for name, reason in reasons.items() if isinstance(reason, str)]
 
 
 def _estimate(values: Any) -> Estimate:
