@@ -20,6 +20,7 @@ GIVEN = {
     "monitor": [],
     "plan": [],
     "predictability": [],
+    "report": ["runs=somewhere"],
     "train": ["data=somewhere"],
 }
 """The commands, and what they must be given."""

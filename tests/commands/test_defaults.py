@@ -21,6 +21,7 @@ COMMANDS = {
     "monitor": [],
     "plan": [],
     "predictability": [],
+    "report": ["runs=somewhere"],
     "train": ["data=somewhere"],
 }
 GROUPS = [

@@ -30,7 +30,9 @@ from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError, said
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.recipe import LearningConfig
-from vfplan.output.folder import file_sha256
+from vfplan.output.folder import file_sha256, write_json
+from vfplan.reports.run import run as report_runs
+from vfplan.reports.settings import ReportConfig
 from vfplan.studies.benchmark.episodes import Episode, RowFolder
 from vfplan.train import main as train
 from vfplan.training.learner import Learner
@@ -220,6 +222,19 @@ def read_looked_at(folder: Path) -> None:
         raise UserError(said(error)) from error
 
 
+def planned(folder: Path) -> None:
+    """The results of a run, as `vfplan.plan` writes them."""
+    rate = {"rate": 0.5, "low": 0.1, "high": 0.9}
+    task = {"task": 0, "final_cm": 3.5, "solved_5cm": True}
+    results = {"num_tasks": 1, "model": "videoflow", "solved_5cm": rate, "failed_tasks": [], "tasks": [task]}
+    write_json(folder / "run" / "results.json", results)
+
+
+def reported(folder: Path) -> None:
+    """As `vfplan.report`."""
+    report_runs(ReportConfig(str(folder / "run"), str(folder / "report.html")))
+
+
 SHARD = "store/shard-00000"
 READERS = {
     "framing": Reader(tfrecord, "a.tfrecords", read_tfrecord),
@@ -236,5 +251,6 @@ READERS = {
     "calibration": Reader(calibration, "surprise.json", read_monitor),
     "benchmark": Reader(episode, "row/0000.json", read_row),
     "episodes": Reader(group, "episodes/tasks-0000-0000.npz", read_group),
+    "report": Reader(planned, "run/results.json", reported),
     "searches": Reader(looked_at, "searches-0000-0000.npz", read_looked_at),
 }

@@ -149,7 +149,13 @@ def render(page: Page) -> str:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     template = _environment().get_template("page.html")
-    return str(template.render(page=_numbered(_fitting(page)), style=style, policy=policy)) + "\n"
+    text = str(template.render(page=_numbered(_fitting(page)), style=style, policy=policy)) + "\n"
+    return encodable(text)
+
+
+def encodable(text: str) -> str:
+    """The text with a question mark for each character that UTF-8 has not: JSON and names of files may hold such."""
+    return text.encode(errors="replace").decode()
 
 
 def media_of(content: bytes) -> str:

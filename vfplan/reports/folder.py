@@ -121,11 +121,16 @@ def share(values: Any) -> Share:
     keys = ("rate", "low", "high")
     if not isinstance(values, Mapping) or not set(keys) <= set(values):
         raise UserError(f"expected {', '.join(keys)}, got {said(repr(values))}")
-    return from_mapping(Share, {key: values[key] for key in keys})
+    found = from_mapping(Share, {key: values[key] for key in keys})
+    if not 0 <= found.low <= found.rate <= found.high <= 1:
+        raise UserError(f"expected 0 <= low <= rate <= high <= 1, got {said(repr(values))}")
+    return found
 
 
 def number(value: Any, digits: int = 3) -> str:
     """A number as text, and whatever else stands in its place."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
     return said(str(value))

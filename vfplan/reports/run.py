@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from vfplan.errors import UserError, said
 from vfplan.output.folder import package_versions, write_text
-from vfplan.output.page import Chapter, Note, Page, Section, Table, render
+from vfplan.output.page import Chapter, Note, Page, Section, Table, encodable, render
 from vfplan.reports.folder import RunFolder
 from vfplan.reports.kinds import KINDS, LAST, Kind, Part, kinds_of
 from vfplan.reports.settings import ReportConfig
@@ -28,9 +29,9 @@ def run(config: ReportConfig) -> None:
     text = render(Page("Report", facts, (glance, *chapters)))
     write_text(out, text)
     for fault in dict.fromkeys(faults):
-        print(f"warning: {fault}")
+        print(f"warning: {encodable(fault)}")
     print(f"wrote {out}, {len(text.encode()) / 1e6:.1f} MB, {len(runs)} runs")
-    print(f"next: python -m webbrowser {out}")
+    print(f"next: python -m webbrowser {shlex.quote(str(out))}")
 
 
 def _opened(name: str) -> tuple[RunFolder, list[Kind]]:
