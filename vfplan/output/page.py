@@ -15,7 +15,7 @@ MOST_BYTES = 10_000_000
 TEXT_BYTES = 1_500_000
 """Of them, what is left to text."""
 
-WIDE = 700
+WIDE = 760
 """Pixels of a picture's width from which it scrolls on a narrow screen instead of shrinking beyond recognition."""
 
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"GIF87a": "image/gif", b"GIF89a": "image/gif"}
