@@ -67,6 +67,7 @@ COMMANDS = {
     "predictability": ["env=push", "episodes=24", "steps=2", "workers=1", "device=cpu", "env.length=8"],
     "check": ["env=push", "env.length=2"],
     "data": ["verify", "data={store}"],
+    "report": ["{run}", "out={here}/report.html"],
 }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def filled(words, **values):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_unpickles_nothing_and_calls_nobody(command, store, run, folder):
     given = filled(COMMANDS[command], here=str(folder), store=str(store), run=str(run))
-    given += [] if command in ("check", "data") else [f"run_dir={folder / 'out'}"]
+    given += [] if command in ("check", "data", "report") else [f"run_dir={folder / 'out'}"]
     with watched() as seen:
         main_of(command)(given)
     assert seen.unpickled == [] and seen.called == []
