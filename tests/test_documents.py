@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from vfplan.cli.words import named
 from vfplan.data.__main__ import VERBS
 
 ROOT = Path(__file__).parents[1]
@@ -82,4 +83,4 @@ def test_a_command_that_is_shown_is_taken(shown):
     else:
         main = importlib.import_module(module).main
     for overrides in jobs(words) if "-m" in words else [words]:
-        main.configuration(overrides)
+        main.configuration(named(overrides, main.words) if main.words else overrides)
