@@ -24,9 +24,9 @@ from vfplan.control.recording import Recording
 from vfplan.control.searches import Searches, read_searches, searches_file, write_searches
 from vfplan.control.surprise import SurpriseConfig
 from vfplan.data.bair import ACTION_SCALE, BairSplit
-from vfplan.data.crc32c import crc32c
 from vfplan.data.repairing import repair
 from vfplan.data.store import EpisodeStore
+from vfplan.data.tfrecord import masked_crc32c
 from vfplan.errors import UserError, said
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.recipe import LearningConfig
@@ -147,8 +147,7 @@ def framed(data: bytes) -> bytes:
     """Some bytes as a record with right checksums."""
 
     def masked(part: bytes) -> bytes:
-        crc = crc32c(part)
-        return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+        return struct.pack("<I", masked_crc32c(part))
 
     length = struct.pack("<Q", len(data))
     return length + masked(length) + data + masked(data)

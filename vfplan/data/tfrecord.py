@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from vfplan.data.crc32c import ALL_ONES, crc32c
+import google_crc32c
+
 from vfplan.errors import UserError
 
 HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
+ALL_ONES = 0xFFFFFFFF
 
 
 class Place(NamedTuple):
@@ -46,7 +48,7 @@ def read_record(file: Path, place: Place) -> bytes:
 
 def masked_crc32c(data: bytes) -> int:
     """Return the CRC-32C as TFRecord files store it: turned by 15 bits plus a constant, modulo 2^32."""
-    crc = crc32c(data)
+    crc: int = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & ALL_ONES
 
 
