@@ -1,8 +1,10 @@
 """Shards compared with their SHA-256 when one of their episodes is first used, for stores too large to read twice."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from vfplan.data.episode import Episode
 from vfplan.data.records import damages
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
@@ -36,3 +38,11 @@ class FirstTouch:
             else:
                 self.found[record.shard] = damage
         return record.shard in self._sound
+
+
+def sound_episodes(store: EpisodeStore, indices: Iterable[int]) -> Iterator[Episode]:
+    """These episodes. Raises UserError at the first of a shard that is not as it was written."""
+    check = FirstTouch(store, "stop")
+    for index in indices:
+        check(index)
+        yield store.episode(index)

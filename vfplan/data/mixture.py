@@ -1,24 +1,20 @@
 """Several stores of one scene as training data: how often windows come from each, and what is held out of each."""
 
 import sys
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from vfplan.data.checking import FirstTouch, OnCorrupt
-from vfplan.data.rounding import six_digits
+from vfplan.data.scenes import scene_differences, version_differences
 from vfplan.data.store import EpisodeStore
 from vfplan.data.windows import Windows, WindowSampler
 from vfplan.errors import UserError
 
-# What must be equal for frames and actions to mean the same, in the order in which differences are reported.
-SCENE = ("id", "renderer", "action_scale", "action_names", "switches", "step_seconds", "camera", "mjcf")
-# Settings of an environment that say how long its episodes are and what plans do there, not what they show.
-NOT_OF_THE_SCENE = {"name", "length", "hold", "goal_steps"}
+PHYSICS = {"mujoco", "gymnasium"}
+"""Packages whose version decides about frames."""
 
 
 @dataclass(frozen=True)
@@ -127,35 +123,17 @@ def _kept(store: EpisodeStore, held_out: int) -> int:
 
 def _check_same_scene(first: EpisodeStore, other: EpisodeStore) -> None:
     """Raise UserError, naming it, for the first thing in which two stores differ that their frames show."""
-    expected, found = dict(_scene(first)), dict(_scene(other))
-    for key in expected:
-        # Stores of older versions say less; what only one of them says is no difference.
-        if key in found and expected[key] != found[key]:
-            here, there = (textwrap.shorten(str(value), 60, placeholder="...") for value in (found[key], expected[key]))
-            raise UserError(f"{other.path} has {key}={here}, but {first.path} has {key}={there}: these are two scenes")
+    for key, there, here in scene_differences(first, other):
+        raise UserError(f"{other.path} has {key}={here}, but {first.path} has {key}={there}: these are two scenes")
 
 
 def _warn_of_versions(first: EpisodeStore, other: EpisodeStore) -> None:
     """Say of each package whose version decides about frames that the two stores were made with different ones."""
-    before, now = first.meta.versions, other.meta.versions
-    for package in sorted({*before, *now} & {"mujoco", "gymnasium"}):
-        if before.get(package) != now.get(package):
+    for package, before, now in version_differences(first, other):
+        if package in PHYSICS:
             print(
-                f"warning: {other.path} was made with {package} {now.get(package)}, "
-                f"{first.path} with {before.get(package)}: the same actions may do something else",
+                f"warning: {other.path} was made with {package} {now}, "
+                f"{first.path} with {before}: the same actions may do something else",
                 file=sys.stderr,
                 flush=True,
             )
-
-
-def _scene(store: EpisodeStore) -> Iterator[tuple[str, Any]]:
-    about = store.meta.description
-    yield "env", store.meta.env
-    yield "image_size", store.image_size
-    yield "action width", store.action_dim
-    for key, value in dict(about.get("config") or {}).items():
-        if key not in NOT_OF_THE_SCENE:
-            yield f"env.{key}", value
-    for key in SCENE:
-        if key in about:
-            yield key, six_digits(about[key]) if key == "mjcf" else about[key]

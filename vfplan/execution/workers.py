@@ -21,6 +21,11 @@ R = TypeVar("R")
 Report = Callable[[], None]
 Work = Callable[[int, Report], R]
 
+
+class WorkersDiedError(UserError):
+    """Worker processes that were killed, crashed or hung, too often to go on."""
+
+
 MAX_DEATHS = 3  # of workers (killed, out of memory) before the whole gives up
 
 
@@ -34,7 +39,8 @@ def run_units(
     seconds in no way is killed as one that hangs; 0 waits for ever.
 
     Raises:
-        UserError: one that `work` raised, or after more than MAX_DEATHS workers died.
+        UserError: one that `work` raised.
+        WorkersDiedError: after more than MAX_DEATHS workers died.
         OSError: one that `work` raised.
         RuntimeError: with the traceback of any other exception in `work`.
     """
@@ -58,7 +64,7 @@ def run_units(
                     code = workers.pop(connection).end()
                     if deaths > MAX_DEATHS:
                         how = f"gave no sign for {patience:g} s" if worker.hung else f"died with exit code {code}"
-                        raise UserError(f"{deaths} worker processes ended early, the last {how}")
+                        raise WorkersDiedError(f"{deaths} worker processes ended early, the last {how}")
                 elif kind == "failed":
                     raise value
                 elif kind == "report":

@@ -32,7 +32,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -63,20 +63,38 @@ def published_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        for file in sorted(temporary.rglob("*")):
-            if file.is_file():
-                with file.open("rb") as opened:
-                    os.fsync(opened.fileno())
-            else:
-                _sync_folder(file)
-        _sync_folder(temporary)
+        make_durable(temporary)
         if replace and path.exists():
             path.replace(retired)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(retired, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def published_file(path: Path) -> Iterator[Path]:
+    """Yield a free name beside `path` for a file to be written under, then make it durable and rename it to `path`.
+
+    Nothing appears at `path` when the body raises. A killed process leaves a file that `remove_temporary` removes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_path(path)
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_durable(folder: Path) -> None:
+    """Bring all that a folder holds, and itself, to the disk."""
+    for entry in sorted(folder.rglob("*")):
+        sync(entry)
+    sync(folder)
 
 
 def temporary_path(path: Path) -> Path:
@@ -203,7 +221,8 @@ def git_commit() -> str | None:
     return described.stdout.strip() or None
 
 
-def _sync_folder(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file, or the names that a folder holds, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
