@@ -17,13 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from tests.data import records
+from tests.data.formats import files
 from tests.faults import small
 from vfplan.control.calibration import Calibration, read_calibration
 from vfplan.control.loop import Trajectory
 from vfplan.control.recording import Recording
 from vfplan.control.searches import Searches, read_searches, searches_file, write_searches
 from vfplan.control.surprise import SurpriseConfig
+from vfplan.data import formats
 from vfplan.data.bair import ACTION_SCALE, BairSplit
+from vfplan.data.formats.base import ReadConfig, WriteConfig
 from vfplan.data.repairing import repair
 from vfplan.data.store import EpisodeStore
 from vfplan.data.tfrecord import masked_crc32c
@@ -232,6 +235,18 @@ def planned(folder: Path) -> None:
 def reported(folder: Path) -> None:
     """As `vfplan.report`."""
     report_runs(ReportConfig(str(folder / "run"), str(folder / "report.html")))
+def foreign(name: str, path: Path) -> None:
+    """Every episode of another project's data, as `vfplan.data import`."""
+    source = formats.read(name, path, ReadConfig())
+    for _ in source.episodes(range(len(source.lengths))):
+        pass
+
+
+def exported(folder: Path) -> None:
+    """A store in stable-worldmodel's format, with what the store said of itself."""
+    store(folder)
+    formats.write("swm", EpisodeStore.open(folder / "store"), folder / "own.h5", WriteConfig())
+    shutil.rmtree(folder / "store")
 
 
 SHARD = "store/shard-00000"
@@ -249,6 +264,16 @@ READERS = {
     "settings": Reader(run, "run/config.json", read_settings),
     "calibration": Reader(calibration, "surprise.json", read_monitor),
     "benchmark": Reader(episode, "row/0000.json", read_row),
+    "swm": Reader(lambda folder: files.swm(folder / "a.h5"), "a.h5", lambda folder: foreign("swm", folder / "a.h5")),
+    "own swm": Reader(exported, "own.h5", lambda folder: foreign("swm", folder / "own.h5")),
+    "robomimic": Reader(
+        lambda folder: files.robomimic(folder / "a.hdf5"),
+        "a.hdf5",
+        lambda folder: foreign("robomimic", folder / "a.hdf5"),
+    ),
+    "robonet": Reader(
+        lambda folder: files.robonet(folder / "a"), "a/traj0.hdf5", lambda folder: foreign("robonet", folder / "a")
+    ),
     "episodes": Reader(group, "episodes/tasks-0000-0000.npz", read_group),
     "report": Reader(planned, "run/results.json", reported),
     "searches": Reader(looked_at, "searches-0000-0000.npz", read_looked_at),

@@ -227,7 +227,7 @@ class Command(Generic[C]):
             }
             given = {text.partition("=")[0] for text in overrides}
             extra = [f"{key}={value}" for key, value in quiet.items() if key not in given]
-            with self._options.published(overrides), _hydra_process([*arguments, *extra]):
+            with self._options.published(overrides), _hydra_process(self.called, [*arguments, *extra]):
                 hydra.main(**_VERSION, config_path=str(self._root), config_name=self.name)(job)()
 
     def _to_schema(self, composed: DictConfig, *, stamp: str, job_number: int | None = None) -> C:
@@ -282,10 +282,10 @@ def _no_outer_hydra() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _hydra_process(arguments: list[str]) -> Iterator[None]:
+def _hydra_process(program: str, arguments: list[str]) -> Iterator[None]:
     """Give Hydra its arguments, and make it raise its errors instead of printing them."""
     argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = [argv[0], *arguments]
+    sys.argv = [program, *arguments]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield

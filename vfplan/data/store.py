@@ -120,16 +120,16 @@ class EpisodeStore:
                 raise UserError(damage)
 
 
-def split_episodes(num_episodes: int, validation: float) -> tuple[range, range]:
-    """Train and validation episodes: the last `validation` of them, a fraction below 1 or a count from 1 on.
+def split_episodes(num_episodes: int, held_out: float) -> tuple[range, range]:
+    """Episodes to train on and to hold out: the last `held_out` of them, a fraction below 1 or a count from 1 on.
 
     Raises:
         UserError: if either side would be empty.
     """
-    held_out = int(validation) if validation >= 1 else round(validation * num_episodes)
-    if not 1 <= held_out < num_episodes:
-        raise UserError(f"validation={validation} of {num_episodes} episodes leaves one side of the split empty")
-    return range(num_episodes - held_out), range(num_episodes - held_out, num_episodes)
+    count = int(held_out) if held_out >= 1 else round(held_out * num_episodes)
+    if not 1 <= count < num_episodes:
+        raise UserError(f"held_out={held_out:g} of {num_episodes} episodes leaves one side of the split empty")
+    return range(num_episodes - count), range(num_episodes - count, num_episodes)
 
 
 def _warn_of_links(path: Path, records: list[ShardRecord]) -> None:

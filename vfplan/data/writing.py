@@ -35,7 +35,7 @@ from vfplan.output.folder import (
 from vfplan.reading import read_object
 
 COMMAND = "command.json"
-MAKERS = ("collect", "generate", "convert")
+MAKERS = ("collect", "generate", "convert", "data import", "data merge", "data split")
 
 
 def prepare_store(path: Path, meta: StoreMeta) -> list[ShardRecord]:
@@ -144,7 +144,7 @@ def command_of(path: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError):
         return []
     name = str(program).removesuffix(".py")
-    return ["python", "-m", f"vfplan.{name}", *map(str, words)] if name in MAKERS else []
+    return ["python", "-m", *f"vfplan.{name}".split(), *map(str, words)] if name in MAKERS else []
 
 
 def _is_finished(path: Path, meta: StoreMeta, record: ShardRecord) -> bool:

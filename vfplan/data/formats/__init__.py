@@ -31,17 +31,16 @@ class Format:
     """What installs them: `pip install 'vfplan[extra]'`."""
     reads: bool = False
     writes: bool = False
-    folder: bool = False
-    """Whether what is written is a folder."""
-    suffix: str = ".h5"
+    end: str = ".h5"
+    """What follows the name of a store in that of what is written."""
 
 
 FORMATS = {
     "swm": Format("stable-worldmodel HDF5", "swm", ("h5py",), "hdf5", reads=True, writes=True),
-    "robomimic": Format("robomimic HDF5", "robomimic", ("h5py",), "hdf5", reads=True, writes=True, suffix=".hdf5"),
+    "robomimic": Format("robomimic HDF5", "robomimic", ("h5py",), "hdf5", reads=True, writes=True, end=".hdf5"),
     "robonet": Format("RoboNet HDF5", "robonet", ("h5py",), "hdf5", reads=True),
-    "minari": Format("Minari 0.5", "minari", ("h5py",), "minari", writes=True, folder=True),
-    "lerobot": Format("LeRobotDataset v3.0", "lerobot", ("pyarrow",), "lerobot", writes=True, folder=True),
+    "minari": Format("Minari 0.5", "minari", ("h5py",), "minari", writes=True, end="-v0"),
+    "lerobot": Format("LeRobotDataset v3.0", "lerobot", ("pyarrow",), "lerobot", writes=True, end="-lerobot"),
 }
 
 

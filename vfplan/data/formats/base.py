@@ -106,9 +106,9 @@ def origin_of(recorded: Origin | None, name: str, config: ReadConfig, size: int,
     if recorded and config.action_scale:
         raise UserError("vfplan wrote these data: their actions are scaled already, leave out action_scale=")
     own = recorded or Origin(name, "unknown", description={"name": name, "action_scale": list(config.action_scale)})
-    about = {"image_size": size, **own.description, "imported": {"format": name, **imported}}
-    if config.image_size:
-        about["image_size"] = config.image_size
+    about = {**own.description, "imported": {"format": name, **imported}}
+    if config.image_size or "image_size" not in about:
+        about["image_size"] = config.image_size or size
     return replace(own, description=about)
 
 

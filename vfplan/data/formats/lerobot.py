@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from vfplan.data.checking import sound_episodes
+from vfplan.data.described import seconds_per_step
 from vfplan.data.formats.base import Origin, WriteConfig, require
 from vfplan.data.formats.lerobot_features import IMAGE, Rows, Stats, features_of, merged_stats, schema_of, stats_of
 from vfplan.data.formats.lerobot_video import VIDEO_INFO, write_video
@@ -79,10 +80,8 @@ def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
 
 def frames_per_second(store: EpisodeStore) -> int:
     """Frames a second as lerobot has them, a whole number: 10 where a store does not say."""
-    seconds = store.meta.description.get("step_seconds")
-    if isinstance(seconds, int | float) and 1e-3 <= seconds <= 1e3:
-        return max(1, round(1 / seconds))
-    return 10
+    seconds = seconds_per_step(store)
+    return max(1, round(1 / seconds)) if seconds else 10
 
 
 def _write_shard(export: Export, shard: int, report: Report) -> None:

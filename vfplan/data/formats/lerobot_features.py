@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vfplan.data.described import action_names
 from vfplan.data.episode import Episode
 from vfplan.data.store import EpisodeStore
 from vfplan.output.video import png_bytes
@@ -83,12 +84,10 @@ def features_of(store: EpisodeStore, video: Mapping[str, Any] | None) -> dict[st
     image["names"] = ["height", "width", "channels"]
     if video:
         image["info"] = {"video.height": size, "video.width": size, **video}
-    said = store.meta.description.get("action_names")
-    fits = isinstance(said, list) and len(said) == store.action_dim
     names = {
         HAND: ["x", "y", "z"],
         OBJECTS: [f"object{number // 2}_{'xy'[number % 2]}" for number in range(widths.get(OBJECTS, 0))],
-        ACTION: [str(name) for name in said or ()] if fits else [f"action{i}" for i in range(store.action_dim)],
+        ACTION: action_names(store),
     }
     vectors = {key: {"dtype": "float32", "shape": [width], "names": names[key]} for key, width in widths.items()}
     counters = {key: {"dtype": dtype, "shape": [1], "names": None} for key, dtype in COUNTERS.items()}
