@@ -22,6 +22,12 @@ GIVEN = {
     "predictability": [],
     "report": ["runs=somewhere"],
     "train": ["data=somewhere"],
+    "data inspect": ["data=somewhere"],
+    "data preview": ["data=somewhere"],
+    "data merge": ["data=[a,b]", "out=c"],
+    "data split": ["data=somewhere"],
+    "data import": ["source=somewhere", "format=swm"],
+    "data export": ["data=somewhere", "format=swm"],
 }
 """The commands, and what they must be given."""
 
@@ -31,7 +37,8 @@ SHARED = {"env", "planner", "cost"}
 
 def main_of(command):
     """The `main` of a command."""
-    return import_module(f"vfplan.{command}").main
+    name, _, verb = command.partition(" ")
+    return import_module("vfplan.data.__main__").VERBS[verb] if verb else import_module(f"vfplan.{name}").main
 
 
 def choices():

@@ -1,35 +1,20 @@
 """What a command does unless told otherwise is what its dataclasses do: YAML files and Python agree."""
 
 import dataclasses
-from importlib import import_module
 
 import pytest
 
 import envs
 from envs import gym_env
+from tests.commands.every_setting import GIVEN, main_of
 from vfplan import collect
 
-COMMANDS = {
-    "audit": [],
-    "benchmark": [],
-    "check": [],
-    "collect": [],
-    "convert": ["source=somewhere"],
-    "doctor": [],
-    "evaluate": ["data=somewhere"],
-    "generate": [],
-    "monitor": [],
-    "plan": [],
-    "predictability": [],
-    "report": ["runs=somewhere"],
-    "train": ["data=somewhere"],
-}
 GROUPS = [
     *(("plan", f"planner={name}") for name in ("cem", "gradient", "mppi", "shooting", "random", "zero")),
     *(("plan", f"cost={name}") for name in ("chroma", "goal_image", "designated_pixel", "latent", "pixel")),
 ]
 # What YAML says by itself: names, folders of runs, what an audit compares, and what an environment or a model decides.
-OF_YAML = {"name", "run_dir", "action_dim", "costs", "learning", "env"}
+OF_YAML = {"name", "run_dir", "action_dim", "costs", "learning", "env", "out"}
 
 
 def differing(value, path=""):
@@ -46,9 +31,9 @@ def differing(value, path=""):
     return found
 
 
-@pytest.mark.parametrize(("command", "given"), [*COMMANDS.items(), *((name, [more]) for name, more in GROUPS)])
+@pytest.mark.parametrize(("command", "given"), [*GIVEN.items(), *((name, [more]) for name, more in GROUPS)])
 def test_yaml_and_dataclass_agree(command, given):
-    assert differing(import_module(f"vfplan.{command}").main.configuration(given)) == []
+    assert differing(main_of(command).configuration(given)) == []
 
 
 @pytest.mark.parametrize("name", [*envs.NAMES, *gym_env.PRESETS])

@@ -15,6 +15,7 @@ import torch
 
 from tests.commands.tiny import TINY
 from tests.data import records
+from tests.data.formats import files
 from tests.faults.watching import watched
 from tests.refusal import refused
 from vfplan.output.folder import file_sha256
@@ -44,7 +45,8 @@ class Sprung:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A TFRecord of BAIR to convert."""
+    """A TFRecord of BAIR to convert, and a file of stable-worldmodel to import."""
+    files.swm(tmp_path / "foreign.h5")
     (tmp_path / "softmotion30_44k" / "train").mkdir(parents=True)
     record = records.framed(records.example(records.bair_features(records.trajectory(0))))
     (tmp_path / "softmotion30_44k" / "train" / "traj_0_to_0.tfrecords").write_bytes(record)
@@ -68,11 +70,17 @@ COMMANDS = {
     "check": ["env=push", "env.length=2"],
     "data": ["verify", "data={store}"],
     "report": ["{run}", "out={here}/report.html"],
+    "data inspect": ["inspect", "data={store}"],
+    "data preview": ["preview", "data={store}", "out={here}/seen"],
+    "data merge": ["merge", "data=[{store},{store}]", "out={here}/both", "workers=1"],
+    "data split": ["split", "data={store}", "out={here}/part", "workers=1"],
+    "data export": ["export", "data={store}", "format=swm", "out={here}/a.h5"],
+    "data import": ["import", "source={here}/foreign.h5", "format=swm", "out={here}/store", "workers=1"],
 }  # fmt: skip
 
 
 def main_of(command):
-    return import_module("vfplan.data.__main__" if command == "data" else f"vfplan.{command}").main
+    return import_module("vfplan.data.__main__" if command.startswith("data") else f"vfplan.{command}").main
 
 
 def filled(words, **values):
@@ -83,7 +91,7 @@ def filled(words, **values):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_unpickles_nothing_and_calls_nobody(command, store, run, folder):
     given = filled(COMMANDS[command], here=str(folder), store=str(store), run=str(run))
-    given += [] if command in ("check", "data", "report") else [f"run_dir={folder / 'out'}"]
+    given += [] if command.split()[0] in ("check", "data", "report") else [f"run_dir={folder / 'out'}"]
     with watched() as seen:
         main_of(command)(given)
     assert seen.unpickled == [] and seen.called == []

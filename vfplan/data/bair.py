@@ -10,7 +10,6 @@ An action beyond the bounds is an error and not clipped: they come from the code
 """
 
 import hashlib
-import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfplan.data.episode import Episode
+from vfplan.data.numbered import by_numbers
 from vfplan.data.tfexample import Feature, parse_example
 from vfplan.data.tfrecord import Place, read_record, scan
 from vfplan.errors import UserError
@@ -48,7 +48,7 @@ class BairSplit:
         """Find the records of `*.tfrecords`. Raises UserError if there are none, or if a file is cut off."""
         if not folder.is_dir():
             raise UserError(f"no folder {folder}; expected source= to be softmotion30_44k, with train/ and test/ in it")
-        files = tuple(sorted(folder.glob("*.tfrecords"), key=_numbers))
+        files = tuple(sorted(folder.glob("*.tfrecords"), key=by_numbers))
         places = tuple(tuple(scan(file)) for file in files)
         if not any(places):
             what = f"{len(files)} empty ones" if files else "none"
@@ -137,7 +137,3 @@ def _named(features: Mapping[str, Feature], name: str) -> Feature:
 def _kind(feature: Feature) -> str:
     kind = "byte strings" if isinstance(feature, list) else f"numbers of type {feature.dtype}"
     return f"{len(feature)} {kind}"
-
-
-def _numbers(file: Path) -> tuple[list[int], str]:
-    return [int(digits) for digits in re.findall(r"\d+", file.stem)], file.name

@@ -35,6 +35,7 @@ from vfplan.data.formats.base import (
     scaled,
 )
 from vfplan.data.formats.hdf5 import array, fingerprint, group, names, number, opened, text
+from vfplan.data.numbered import by_numbers
 from vfplan.errors import BadSourceError, UserError
 
 CAMERA = "cam0_video"
@@ -72,7 +73,7 @@ def read(path: Path, config: ReadConfig, report: Callable[[], None]) -> RobonetF
     Raises:
         UserError: if they are not of this format.
     """
-    files = sorted(path.glob("*.hdf5")) if path.is_dir() else [path]
+    files = sorted(path.glob("*.hdf5"), key=by_numbers) if path.is_dir() else [path]
     if not files:
         raise UserError(f"expected files *.hdf5 in {path}, found none")
     reach, lengths, sizes, robots = Reach(config), [], set(), set()
