@@ -94,7 +94,7 @@ def test_a_description_may_hold_anything(value, tmp_path, capsys):
     meta = make_meta(episodes=2, description=dict.fromkeys(keys, value))
     store = stores.store(tmp_path / "store", [2, 3], meta=meta)
     main(["inspect", f"data={store.path}"])
-    assert all(len(line) < 400 for line in capsys.readouterr().out.splitlines())
+    assert all(len(line) < 600 for line in capsys.readouterr().out.splitlines())
     main(["preview", f"data={store.path}", f"out={tmp_path / 'seen'}", "episodes=2", "steps=2"])
     assert mismatches([store, store]) == []
 

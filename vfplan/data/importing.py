@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tqdm import tqdm
 
 from vfplan.checks import within
 from vfplan.data import formats
 from vfplan.data.episode import Episode
 from vfplan.data.filling import Filled
 from vfplan.data.formats.base import ReadConfig, Source
-from vfplan.data.publishing import PATIENCE, NewStoreConfig, publish_store
+from vfplan.data.publishing import NewStoreConfig, publish_store
 from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.errors import BadSourceError
 from vfplan.execution.workers import Report, WorkersDiedError, run_units
+from vfplan.output.folder import file_sha256
 from vfplan.output.staging import require_new
+
+PATIENCE = 30.0
+"""Seconds without an episode after which a file is taken to hang its library."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,7 @@ def import_store(config: ImportConfig) -> tuple[Filled, StoreMeta]:
     formats.named(config.format, reads=True)
     source = look_through(config)
     meta = describe(source, config.shard_episodes)
+    meta.description["imported"]["sha256"] = fingerprint(source.files)
     return publish_store(config.folder, meta, functools.partial(_episodes, source), config.workers), meta
 
 
@@ -53,7 +61,8 @@ def look_through(config: ImportConfig) -> Source:
     """Read all of the data that is small, in a process of its own: a damaged file may well crash its library."""
     work = functools.partial(_look_through, config)
     try:
-        (source,) = run_units(work, [0], 1, lambda count: None, patience=PATIENCE)
+        with tqdm(desc="looking through", unit=" episodes", disable=None) as bar:
+            (source,) = run_units(work, [0], 1, bar.update, patience=PATIENCE, max_deaths=0)
     except WorkersDiedError as error:
         raise BadSourceError(f"{config.source} crashes what reads {config.format}: it is damaged ({error})") from error
     return source
@@ -73,6 +82,11 @@ def describe(source: Source, shard_episodes: int) -> StoreMeta:
         description=origin.description,
         versions=origin.versions,
     )
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """SHA-256 over those of some files."""
+    return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
 
 
 def _look_through(config: ImportConfig, unit: int, report: Report) -> Source:

@@ -30,7 +30,13 @@ MAX_DEATHS = 3  # of workers (killed, out of memory) before the whole gives up
 
 
 def run_units(
-    work: Work[R], units: Sequence[int], num_workers: int, on_progress: Callable[[int], Any], *, patience: float = 0
+    work: Work[R],
+    units: Sequence[int],
+    num_workers: int,
+    on_progress: Callable[[int], Any],
+    *,
+    patience: float = 0,
+    max_deaths: int = MAX_DEATHS,
 ) -> Iterator[R]:
     """Call `work(unit, report)` for every unit on `num_workers` processes; yield the results as they come.
 
@@ -40,7 +46,7 @@ def run_units(
 
     Raises:
         UserError: one that `work` raised.
-        WorkersDiedError: after more than MAX_DEATHS workers died.
+        WorkersDiedError: after more than `max_deaths` workers died.
         OSError: one that `work` raised.
         RuntimeError: with the traceback of any other exception in `work`.
     """
@@ -62,7 +68,7 @@ def run_units(
                     waiting.append(worker.unit)
                     on_progress(-worker.reports)
                     code = workers.pop(connection).end()
-                    if deaths > MAX_DEATHS:
+                    if deaths > max_deaths:
                         how = f"gave no sign for {patience:g} s" if worker.hung else f"died with exit code {code}"
                         raise WorkersDiedError(f"{deaths} worker processes ended early, the last {how}")
                 elif kind == "failed":

@@ -54,7 +54,7 @@ def test_robomimic_asks_which_camera(tmp_path):
 @pytest.mark.parametrize("colours", ["RGB", "BGR"])
 def test_robonet_images(tmp_path, colours):
     source, found = episodes("robonet", files.robonet(tmp_path / "a", colours=colours))
-    assert source.origin.description["imported"]["robots"] == ["sawyer"]
+    assert source.origin.description["imported"] == {"format": "robonet", "camera": "cam0_video"}
     for index, (one, length) in enumerate(zip(found, files.LENGTHS, strict=True)):
         seen = files.frames(index, length + 1)
         np.testing.assert_array_equal(one.frames, seen if colours == "RGB" else seen[..., ::-1])

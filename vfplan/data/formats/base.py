@@ -76,6 +76,10 @@ class Source(Protocol):
         """What a store of them says."""
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is read."""
+
+    @property
     def lengths(self) -> tuple[int, ...]:
         """Actions of each episode."""
 

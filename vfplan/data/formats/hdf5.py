@@ -6,11 +6,10 @@ to a thousand times of what they are. All of that is refused in one line before 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,6 @@ import numpy as np
 from vfplan.data.formats.base import Origin
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import BadSourceError, UserError, said
-from vfplan.output.folder import file_sha256
 from vfplan.reading import MOST_BYTES, parse_object
 from vfplan.schema import from_mapping
 
@@ -127,11 +125,6 @@ def read_record(file: h5py.File) -> Origin | None:
         return from_mapping(Origin, parse_object(bytes(value)))
     except (ValueError, UserError) as error:
         raise BadSourceError(f"{file.filename}: what it says of its store cannot be read: {said(error)}") from error
-
-
-def fingerprint(files: Iterable[Path]) -> str:
-    """SHA-256 over those of some files."""
-    return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
 
 
 def _member(parent: h5py.Group, name: str) -> Any:

@@ -36,7 +36,6 @@ from vfplan.data.formats.base import (
 )
 from vfplan.data.formats.hdf5 import (
     array,
-    fingerprint,
     group,
     names,
     number,
@@ -66,6 +65,11 @@ class RobomimicFile:
     lengths: tuple[int, ...]
     demos: tuple[str, ...]
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is read."""
+        return (self.path,)
+
     def episodes(self, indices: range) -> Iterator[Episode]:
         """Read these."""
         with opened(self.path) as file:
@@ -80,7 +84,7 @@ class RobomimicFile:
                     actions=scaled(array(demo, "actions", "f", 2)[:length], self.config),
                     hand=found.get("hand", np.zeros((length + 1, 0))).astype(np.float32),
                     object_xy=found.get("object_xy", np.zeros((length + 1, 0, 2))).astype(np.float32),
-                    policy=text(demo, "policy") or "unknown",
+                    policy=text(demo, "policy") if own else "unknown",
                 )
 
 
@@ -90,7 +94,7 @@ def read(path: Path, config: ReadConfig, report: Callable[[], None]) -> Robomimi
         recorded, data = read_record(file), group(file, "data")
         demos = _demos(data)
         reach, lengths, sizes = Reach(config), [], set()
-        for name in tqdm(demos, unit="episode", disable=None):
+        for name in demos:
             demo = group(data, name)
             camera = config.camera or _camera(demo)
             lengths.append(_look(demo, camera, config, reach, own=recorded is not None))
@@ -99,9 +103,7 @@ def read(path: Path, config: ReadConfig, report: Callable[[], None]) -> Robomimi
         reach.require_within_scale(path)
         if len(sizes) > 1 and not config.image_size:
             raise BadSourceError(f"{path}: frames of {len(sizes)} sizes; give image_size= to resize them")
-        env_name = text(data, "env_args")
-    size = max(sizes)[0]
-    origin = origin_of(recorded, "robomimic", config, size, sha256=fingerprint([path]), env_args=env_name)
+    origin = origin_of(recorded, "robomimic", config, max(sizes)[0])
     return RobomimicFile(path, config, origin, tuple(lengths), tuple(demos))
 
 
@@ -180,7 +182,7 @@ def _observed(demo: h5py.Group, name: str) -> NDArray[Any]:
 def _write_demo(demo: h5py.Group, episode: Episode) -> None:
     length = len(episode)
     demo.attrs["num_samples"] = length
-    demo.attrs["policy"] = episode.policy
+    demo.attrs["policy"] = np.bytes_(episode.policy.encode())
     demo.create_dataset("actions", data=episode.actions)
     demo.create_dataset("rewards", data=np.zeros(length))
     demo.create_dataset("dones", data=np.arange(1, length + 1) == length, dtype=np.int64)

@@ -21,7 +21,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from vfplan.data.episode import Episode
 from vfplan.data.formats.base import (
@@ -34,7 +33,7 @@ from vfplan.data.formats.base import (
     resized,
     scaled,
 )
-from vfplan.data.formats.hdf5 import array, fingerprint, group, names, number, opened, text
+from vfplan.data.formats.hdf5 import array, group, names, number, opened, text
 from vfplan.data.numbered import by_numbers
 from vfplan.errors import BadSourceError, UserError
 
@@ -76,23 +75,21 @@ def read(path: Path, config: ReadConfig, report: Callable[[], None]) -> RobonetF
     files = sorted(path.glob("*.hdf5"), key=by_numbers) if path.is_dir() else [path]
     if not files:
         raise UserError(f"expected files *.hdf5 in {path}, found none")
-    reach, lengths, sizes, robots = Reach(config), [], set(), set()
-    for file in tqdm(files, unit="file", disable=None):
+    reach, lengths, sizes = Reach(config), [], set()
+    for file in files:
         with opened(file) as trajectory:
             actions = array(group(trajectory, "policy"), "actions", "f", 2)
             count, size = _declared(trajectory, config)
             count = min(count, len(actions) + 1)
             require_frames((count, *size), config, f"{file}")
             reach.add(actions[: count - 1], f"{file}")
-            robots.add(text(group(trajectory, "metadata"), "robot") if "metadata" in trajectory else "")
         lengths.append(count - 1)
         sizes.add(size)
         report()
     reach.require_within_scale(path)
     if len(sizes) > 1 and not config.image_size:
         raise BadSourceError(f"{path}: frames of {len(sizes)} sizes; give image_size= to resize them")
-    about = {"sha256": fingerprint(files), "camera": config.camera or CAMERA, "robots": sorted(robots - {""})}
-    origin = origin_of(None, "robonet", config, max(sizes)[0], **about)
+    origin = origin_of(None, "robonet", config, max(sizes)[0], camera=config.camera or CAMERA)
     return RobonetFolder(tuple(files), config, origin, tuple(lengths))
 
 
@@ -112,6 +109,7 @@ def _declared(file: h5py.File, config: ReadConfig) -> tuple[int, tuple[int, int,
     if VIDEO in present:
         require(("av",), "video", "RoboNet with MP4 videos")
     first = array(camera, VIDEO if VIDEO in present else "frame0", "B", 1)
+    text(first, "image_format")  # here, where a file that is damaged there does no harm yet
     count = number(first, "T") if VIDEO in present else len(present)
     shape = np.array(first.attrs["shape"]) if "shape" in first.attrs else np.zeros(0)
     if shape.shape != (3,) or shape.dtype.kind not in "iu" or count is None:

@@ -30,7 +30,7 @@ from vfplan.data.formats.base import (
     resized,
     scaled,
 )
-from vfplan.data.formats.hdf5 import array, fingerprint, names, opened, read_record, write_record
+from vfplan.data.formats.hdf5 import array, names, opened, read_record, write_record
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import BadSourceError
 from vfplan.output.folder import published_file
@@ -55,6 +55,11 @@ class SwmFile:
     firsts: tuple[int, ...]
     """The first row of each episode."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is read."""
+        return (self.path,)
+
     def episodes(self, indices: range) -> Iterator[Episode]:
         """Read these."""
         with opened(self.path) as file:
@@ -73,12 +78,12 @@ def read(path: Path, config: ReadConfig, report: Callable[[], None]) -> SwmFile:
             require_frames((count, *columns[PIXELS].shape[1:]), config, f"{path}: {config.camera or PIXELS}")
         if "action" in columns:
             reach = Reach(config)
-            for first, count in zip(tqdm(firsts, unit="episode", disable=None), counts, strict=True):
+            for first, count in zip(firsts, counts, strict=True):
                 reach.add(columns["action"][first : first + count - 1], f"{path}: row {first}")
                 report()
             reach.require_within_scale(path)
         recorded, size = read_record(file), columns[PIXELS].shape[1]
-    origin = origin_of(recorded, "swm", config, size, sha256=fingerprint([path]))
+    origin = origin_of(recorded, "swm", config, size)
     return SwmFile(path, config, origin, tuple((counts - 1).tolist()), tuple(firsts.tolist()))
 
 
