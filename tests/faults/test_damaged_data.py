@@ -65,10 +65,11 @@ def test_verify_passes_what_is_whole(made, capsys):
 
 def test_a_verb_must_be_known(capsys):
     assert refused(capsys, data, ["verfy", "data=x"]) == (
-        "unknown verb 'verfy'; did you mean 'verify'? (valid: repair, verify)"
+        "unknown verb 'verfy'; did you mean 'verify'? "
+        "(valid: export, import, inspect, merge, preview, repair, split, verify)"
     )
     data([])
-    assert "verbs: verify, repair" in capsys.readouterr().out
+    assert "verbs: inspect, preview, verify, repair, merge, split, import, export" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "cut", "garbage"])

@@ -10,6 +10,7 @@ from vfplan.data import formats
 from vfplan.data.formats.base import WriteConfig
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
+from vfplan.output.folder import remove_temporary_of
 from vfplan.output.staging import require_new
 
 LOSSY = {"lerobot"}
@@ -44,6 +45,7 @@ def export_store(config: ExportConfig) -> EpisodeStore:
     store = EpisodeStore.open(config.data)
     writing = WriteConfig(config.lossy, config.fps, config.task, config.workers)
     try:
+        remove_temporary_of(path)
         formats.write(config.format, store, path, writing)
     except OSError as error:
         raise UserError(f"cannot write to {path}: {error.strerror or error}") from error

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import glob
 import hashlib
 import importlib.metadata
 import json
@@ -118,6 +119,13 @@ def remove_temporary(folder: Path, depth: int = 0) -> None:
         for below in folder.glob("*"):  # which, unlike iterdir, leaves out what it may not read
             if below.is_dir() and not below.is_symlink():
                 remove_temporary(below, depth - 1)
+
+
+def remove_temporary_of(path: Path) -> None:
+    """Remove what killed writers of this very file or folder left beside it."""
+    for leftover in path.parent.glob(f"{TEMPORARY_PREFIX}{glob.escape(path.name)}-*"):
+        if leftover.name[-9] == "-":
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def file_sha256(path: Path) -> str:

@@ -1,5 +1,8 @@
 """A store that went through another project's file and back is the same to the last bit."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.data.formats import stores
@@ -49,6 +52,21 @@ def test_the_commands_give_back_the_store(name, tmp_path, capsys):
     assert {**back.meta.description, "imported": None} == {**store.meta.description, "imported": None}
     assert (back.meta.env, back.meta.seed, back.meta.policy, back.meta.length) == ("push", 0, "mixed", 6)
     assert f"next: python -m vfplan.data inspect data={tmp_path / 'back'}" in capsys.readouterr().out
+
+
+def test_what_a_killed_export_left_is_removed(tmp_path):
+    stores.store(tmp_path / "store")
+    for name in (".tmp-a.h5-0123abcd", ".tmp-b.h5-0123abcd"):
+        (tmp_path / name).touch()
+    main(["export", f"data={tmp_path / 'store'}", "format=swm", f"out={tmp_path / 'a.h5'}"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".tmp-b.h5-0123abcd", "a.h5", "store"]
+
+
+def test_no_library_is_loaded_before_its_format_is_asked_for():
+    program = (
+        "import sys, vfplan.data.__main__; print(*{'h5py', 'pyarrow', 'av', 'minari', 'torch'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "\n"
 
 
 @pytest.mark.parametrize("name", [name for name, each in formats.FORMATS.items() if each.writes])
