@@ -300,7 +300,7 @@ READERS = {
     "calibration": Reader(calibration, "surprise.json", read_monitor),
     "benchmark": Reader(episode, "row/0000.json", read_row),
     "swm": Reader(lambda folder: files.swm(folder / "a.h5"), "a.h5", lambda folder: foreign("swm", folder / "a.h5")),
-    "own swm": Reader(exported, "own.h5", lambda folder: foreign("swm", folder / "own.h5")),
+    "own_swm": Reader(exported, "own.h5", lambda folder: foreign("swm", folder / "own.h5")),
     "robomimic": Reader(
         lambda folder: files.robomimic(folder / "a.hdf5"),
         "a.hdf5",

@@ -13,8 +13,8 @@ from vfplan.errors import UserError
 from vfplan.output.folder import remove_temporary_of
 from vfplan.output.staging import require_new
 
-LOSSY = {"lerobot"}
-"""Formats with videos."""
+OF_LEROBOT = ("lossy", "fps", "task")
+"""Keys that the other formats have no place for."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def export_store(config: ExportConfig) -> EpisodeStore:
     """Write a store at `config.path`, whole or not at all. Raises UserError if that cannot be."""
     path = config.path
     require_new(path)
-    if config.lossy and config.format not in LOSSY:
-        raise UserError(f"lossy=true is for format={', '.join(sorted(LOSSY))}; {config.format} loses nothing")
+    for key in OF_LEROBOT:
+        if getattr(config, key) and config.format != "lerobot":
+            raise UserError(f"{key}= is for format=lerobot; {config.format} has no such thing")
     store = EpisodeStore.open(config.data)
     writing = WriteConfig(config.lossy, config.fps, config.task, config.workers)
     try:

@@ -183,8 +183,7 @@ def test_an_export_that_ended_early_goes_on(store, folder, tmp_path, monkeypatch
     assert all((folder / file).read_bytes() == (out / file).read_bytes() for file in after)
 
 
-def test_only_lerobot_has_video(store, tmp_path, capsys):
-    message = refused(
-        capsys, main, ["export", f"data={store.path}", "format=swm", "lossy=true", f"out={tmp_path / 'a'}"]
-    )
-    assert message == "lossy=true is for format=lerobot; swm loses nothing"
+@pytest.mark.parametrize("key", ["lossy=true", "fps=5", "task=push"])
+def test_its_keys_are_refused_for_others(key, store, tmp_path, capsys):
+    message = refused(capsys, main, ["export", f"data={store.path}", "format=swm", key, f"out={tmp_path / 'a'}"])
+    assert message == f"{key.partition('=')[0]}= is for format=lerobot; swm has no such thing"

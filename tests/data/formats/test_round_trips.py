@@ -54,6 +54,24 @@ def test_the_commands_give_back_the_store(name, tmp_path, capsys):
     assert f"next: python -m vfplan.data inspect data={tmp_path / 'back'}" in capsys.readouterr().out
 
 
+FULL = """
+import resource, sys
+from vfplan.data.__main__ import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("name", ["swm", "robomimic", "minari"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(name, tmp_path):
+    stores.store(tmp_path / "store")
+    given = ["export", f"data={tmp_path / 'store'}", f"format={name}", f"out={tmp_path / 'out' / 'a-v0'}"]
+    ended = subprocess.run([sys.executable, "-c", FULL, *given], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == f"error: cannot write to {tmp_path / 'out' / 'a-v0'}: File too large\n"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_what_a_killed_export_left_is_removed(tmp_path):
     stores.store(tmp_path / "store")
     for name in (".tmp-a.h5-0123abcd", ".tmp-b.h5-0123abcd"):

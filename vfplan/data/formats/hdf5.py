@@ -6,10 +6,11 @@ to a thousand times of what they are. All of that is refused in one line before 
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -46,6 +47,45 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise
     except Exception as error:  # what the library raises for damaged files is no closed set
         raise BadSourceError(f"{path}: {said(error)}") from error
+
+
+class Sink(io.FileIO):
+    """A file that, once it cannot be written, goes on as if it could: HDF5 does not close after a write that fails."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or remember why not."""
+        view = memoryview(data).cast("B")
+        start = 0
+        while self.error is None and start < len(view):
+            try:
+                start += super().write(view[start:])
+            except OSError as error:
+                self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Make it of this size, or remember why not."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the OSError of a write that failed."""
+        if self.error:
+            raise self.error
+
+
+@contextmanager
+def created(path: Path, **how: Any) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """A new file to write to, and what raises OSError when a write has failed; that is to be called now and then."""
+    with Sink(path, "w+") as sink:
+        with h5py.File(sink, "w", libver="latest", **how) as file:
+            yield file, sink.check
+        sink.check()
 
 
 def names(group: h5py.Group) -> list[str]:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from vfplan.data.checking import sound_episodes
 from vfplan.data.episode import Episode
 from vfplan.data.formats.base import WriteConfig
-from vfplan.data.formats.hdf5 import write_record
+from vfplan.data.formats.hdf5 import created, write_record
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.output.folder import published_folder
@@ -40,10 +40,11 @@ def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
     with published_folder(path) as folder:
         data = folder / "data"
         data.mkdir()
-        with h5py.File(data / "main_data.hdf5", "w", track_order=True, libver="latest") as file:
+        with created(data / "main_data.hdf5", track_order=True) as (file, check):
             episodes = enumerate(sound_episodes(store, range(len(store))))
             for index, episode in tqdm(episodes, total=len(store), unit="episode", disable=None):
                 _write_episode(file.create_group(f"episode_{index}"), index, episode)
+                check()
             write_record(file, store)
         size = (data / "main_data.hdf5").stat().st_size / 1e6
         (data / "metadata.json").write_text(json.dumps(_metadata(store, path.name, size)))

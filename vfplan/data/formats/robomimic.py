@@ -36,6 +36,7 @@ from vfplan.data.formats.base import (
 )
 from vfplan.data.formats.hdf5 import (
     array,
+    created,
     group,
     names,
     number,
@@ -109,13 +110,14 @@ def read(path: Path, config: ReadConfig, report: Callable[[], None]) -> Robomimi
 
 def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
     """Write a store as a file that robomimic reads; frames are packed without loss."""
-    with published_file(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+    with published_file(path) as temporary, created(temporary) as (file, check):
         data = file.create_group("data")
         data.attrs["total"] = int(store.lengths.sum())
         data.attrs["env_args"] = json.dumps({"env_name": store.meta.env, "env_type": GYM, "env_kwargs": {}})
         episodes = enumerate(sound_episodes(store, range(len(store))))
         for index, episode in tqdm(episodes, total=len(store), unit="episode", disable=None):
             _write_demo(data.create_group(f"demo_{index}"), episode)
+            check()
         write_record(file, store)
 
 

@@ -30,7 +30,7 @@ from vfplan.data.formats.base import (
     resized,
     scaled,
 )
-from vfplan.data.formats.hdf5 import array, names, opened, read_record, write_record
+from vfplan.data.formats.hdf5 import array, created, names, opened, read_record, write_record
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import BadSourceError
 from vfplan.output.folder import published_file
@@ -90,7 +90,7 @@ def read(path: Path, config: ReadConfig, report: Callable[[], None]) -> SwmFile:
 def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
     """Write a store as a file that stable-worldmodel's `HDF5Dataset` reads."""
     rows = int(store.lengths.sum()) + len(store)
-    with published_file(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+    with published_file(path) as temporary, created(temporary) as (file, check):
         columns = {name: _new_column(file, name, rows, like) for name, like in _rows_of(store.episode(0)).items()}
         first = 0
         episodes = sound_episodes(store, range(len(store)))
@@ -98,6 +98,7 @@ def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
             for name, values in _rows_of(episode).items():
                 columns[name][first : first + len(values)] = values
             first += len(episode) + 1
+            check()
         counts = store.lengths + 1
         file.create_dataset("ep_len", data=counts.astype(np.int32))
         file.create_dataset("ep_offset", data=np.cumsum(counts) - counts, dtype=np.int64)
