@@ -239,6 +239,8 @@ def planned(folder: Path) -> None:
 def reported(folder: Path) -> None:
     """As `vfplan.report`."""
     report_runs(ReportConfig(str(folder / "run"), str(folder / "report.html")))
+
+
 def foreign(name: str, path: Path) -> None:
     """Every episode of another project's data, as `vfplan.data import`: in a process of its own.
 

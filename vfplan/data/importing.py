@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from vfplan.checks import within
 from vfplan.data import formats
 from vfplan.data.episode import Episode
@@ -20,6 +18,7 @@ from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.errors import BadSourceError
 from vfplan.execution.workers import Report, WorkersDiedError, run_units
 from vfplan.output.folder import file_sha256
+from vfplan.output.progress import Bar
 from vfplan.output.staging import require_new
 
 PATIENCE = 30.0
@@ -61,7 +60,7 @@ def look_through(config: ImportConfig) -> Source:
     """Read all of the data that is small, in a process of its own: a damaged file may well crash its library."""
     work = functools.partial(_look_through, config)
     try:
-        with tqdm(desc="looking through", unit=" episodes", disable=None) as bar:
+        with Bar(desc="looking through", unit="episode") as bar:
             (source,) = run_units(work, [0], 1, bar.update, patience=PATIENCE, max_deaths=0)
     except WorkersDiedError as error:
         raise BadSourceError(f"{config.source} crashes what reads {config.format}: it is damaged ({error})") from error

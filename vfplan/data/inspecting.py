@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from vfplan.checks import within
 from vfplan.data.described import action_names, seconds_per_step
@@ -17,6 +16,7 @@ from vfplan.data.records import read_manifest, read_meta
 from vfplan.data.repairing import differing
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError, said
+from vfplan.output.progress import Bar
 
 BOUND = 1 - 1e-6
 """An action of at least this is at the end of its range."""
@@ -165,7 +165,7 @@ def _changing(store: EpisodeStore) -> float:
     """Share of the steps in which the frame changes, of episodes from all over the store."""
     chosen = np.unique(np.linspace(0, len(store) - 1, SAMPLED).astype(int))
     changes = []
-    for index in tqdm(chosen, unit="episode", disable=None, mininterval=1.0):
+    for index in Bar(chosen, unit="episode"):
         frames = store.episode(int(index)).frames
         changes.append((frames[1:] != frames[:-1]).any(axis=(1, 2, 3)))
     return float(np.concatenate(changes).mean())

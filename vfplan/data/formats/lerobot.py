@@ -23,7 +23,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from vfplan.data.checking import sound_episodes
 from vfplan.data.described import seconds_per_step
@@ -34,6 +33,7 @@ from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import sole_writer
 from vfplan.execution.workers import Report, run_units
 from vfplan.output.folder import published_file, remove_temporary, write_json
+from vfplan.output.progress import Bar
 from vfplan.output.staging import staged_folder
 
 VERSION = "v3.0"
@@ -71,7 +71,7 @@ def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
         export = Export(store.path.resolve(), folder, config.lossy, fps, task)
         todo = [shard for shard in range(store.meta.num_shards) if not export.place(EPISODES, shard).is_file()]
         workers = min(config.workers or os.cpu_count() or 1, len(todo))
-        with tqdm(total=len(store), unit="episode", disable=None) as bar:
+        with Bar(total=len(store), unit="episode") as bar:
             bar.update(len(store) - sum(len(store.meta.shard_range(shard)) for shard in todo))
             for _ in run_units(functools.partial(_write_shard, export), todo, workers, bar.update, patience=PATIENCE):
                 pass

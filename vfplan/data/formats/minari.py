@@ -19,7 +19,6 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from vfplan.data.checking import sound_episodes
 from vfplan.data.episode import Episode
@@ -28,6 +27,7 @@ from vfplan.data.formats.hdf5 import created, write_record
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.output.folder import published_folder
+from vfplan.output.progress import Bar
 
 DATASET_ID = re.compile(r"[-_.\w]+-v\d+")
 MINARI_VERSION = "0.5.4"
@@ -42,7 +42,7 @@ def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
         data.mkdir()
         with created(data / "main_data.hdf5", track_order=True) as (file, check):
             episodes = enumerate(sound_episodes(store, range(len(store))))
-            for index, episode in tqdm(episodes, total=len(store), unit="episode", disable=None):
+            for index, episode in Bar(episodes, total=len(store), unit="episode"):
                 _write_episode(file.create_group(f"episode_{index}"), index, episode)
                 check()
             write_record(file, store)

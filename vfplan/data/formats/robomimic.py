@@ -20,7 +20,6 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from vfplan.data.checking import sound_episodes
 from vfplan.data.episode import Episode
@@ -48,6 +47,7 @@ from vfplan.data.formats.hdf5 import (
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import BadSourceError
 from vfplan.output.folder import published_file
+from vfplan.output.progress import Bar
 
 CAMERA = "agentview_image"
 DEMO = re.compile(r"demo_(\d{1,9})")
@@ -115,7 +115,7 @@ def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
         data.attrs["total"] = int(store.lengths.sum())
         data.attrs["env_args"] = json.dumps({"env_name": store.meta.env, "env_type": GYM, "env_kwargs": {}})
         episodes = enumerate(sound_episodes(store, range(len(store))))
-        for index, episode in tqdm(episodes, total=len(store), unit="episode", disable=None):
+        for index, episode in Bar(episodes, total=len(store), unit="episode"):
             _write_demo(data.create_group(f"demo_{index}"), episode)
             check()
         write_record(file, store)

@@ -16,7 +16,6 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from vfplan.data.checking import sound_episodes
 from vfplan.data.episode import Episode
@@ -34,6 +33,7 @@ from vfplan.data.formats.hdf5 import array, created, names, opened, read_record,
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import BadSourceError
 from vfplan.output.folder import published_file
+from vfplan.output.progress import Bar
 
 Columns = Mapping[str, h5py.Dataset]
 
@@ -94,7 +94,7 @@ def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
         columns = {name: _new_column(file, name, rows, like) for name, like in _rows_of(store.episode(0)).items()}
         first = 0
         episodes = sound_episodes(store, range(len(store)))
-        for episode in tqdm(episodes, total=len(store), unit="episode", disable=None):
+        for episode in Bar(episodes, total=len(store), unit="episode"):
             for name, values in _rows_of(episode).items():
                 columns[name][first : first + len(values)] = values
             first += len(episode) + 1
