@@ -19,13 +19,14 @@ examples:
 """
 
 
-def evaluate(config: EvaluateConfig) -> None:
+def evaluate(config: EvaluateConfig) -> dict[str, float]:
     """Make every test, print the table, write likelihood.json, the pictures and index.html."""
     from vfplan.studies.offline.battery import run
 
-    store, checkpoint = run(config)
-    following = sections.plan_command(store.env, store.description, checkpoint)
+    tested = run(config)
+    following = sections.plan_command(tested.store.env, tested.store.description, tested.checkpoint)
     print(f"next: {following or f'open {config.run_dir}/index.html'}")
+    return tested.numbers
 
 
 main = command(evaluate, EvaluateConfig, name="evaluate", help=HELP)

@@ -23,11 +23,11 @@ examples:
 """
 
 
-def plan(config: PlanConfig) -> None:
+def plan(config: PlanConfig) -> dict[str, float]:
     """Run the tasks, print a line per task and a summary, write the run folder."""
     from vfplan.control.run import run
 
-    run(config)
+    return run(config)
 
 
 main = command(plan, PlanConfig, name="plan", help=HELP, sections={**sections.PLANNING, "env": sections.environments})

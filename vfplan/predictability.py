@@ -22,11 +22,11 @@ examples:
 """
 
 
-def predictability(config: PredictabilityConfig) -> None:
+def predictability(config: PredictabilityConfig) -> dict[str, float]:
     """Run the episodes, fit the networks, print the table, write the run folder."""
     from vfplan.studies.predictability.run import run
 
-    run(config)
+    return run(config)
 
 
 main = command(

@@ -25,13 +25,17 @@ examples:
 """
 
 
-def train(config: TrainConfig) -> None:
+def train(config: TrainConfig) -> dict[str, float]:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
     from vfplan.training.run import run
 
-    store = run(_with_architecture_of_init(config) if config.init else config)
-    if store and (following := plan_command(store.env, store.description, Path(config.run_dir) / "checkpoint")):
+    trained = run(_with_architecture_of_init(config) if config.init else config)
+    if trained is None:
+        return {}
+    store, checkpoint = trained.store, Path(config.run_dir) / "checkpoint"
+    if following := plan_command(store.env, store.description, checkpoint):
         print(f"      {following}")
+    return trained.validation
 
 
 def _with_architecture_of_init(config: TrainConfig) -> TrainConfig:

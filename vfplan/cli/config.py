@@ -17,12 +17,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -36,6 +35,8 @@ from vfplan.cli.help import flat, help_text
 from vfplan.cli.one_line import flatten, full_errors, one_line_errors
 from vfplan.cli.options import Options
 from vfplan.cli.presets import expanded, presets
+from vfplan.cli.process import hydra_process, no_outer_hydra
+from vfplan.cli.sweeps import SweepTable
 from vfplan.cli.words import named
 from vfplan.errors import UserError
 from vfplan.execution.interrupts import ctrl_c_held_back, sigusr1_terminates
@@ -52,7 +53,7 @@ _VERSION: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswi
 
 
 def command(
-    body: Callable[[C], None],
+    body: Callable[[C], Mapping[str, float] | None],
     schema: type[C],
     *,
     name: str,
@@ -65,7 +66,8 @@ def command(
     """Make the `main` of a command.
 
     Args:
-        body: does the work; a UserError raised in it ends the process with one line and exit code 2.
+        body: does the work, and returns the numbers that a sweep is to note of it; a UserError raised in it ends the
+            process with one line and exit code 2.
         schema: the frozen dataclass of its configuration. An empty `run_dir` field is filled in before `body` runs.
         name: the command's name and that of its file in `configs/`.
         help: a sentence, and indented example lines, shown above the keys by `--help`.
@@ -81,7 +83,7 @@ def command(
 class Command(Generic[C]):
     """A command line program; calling it runs it on `sys.argv`."""
 
-    body: Callable[[C], None]
+    body: Callable[[C], Mapping[str, float] | None]
     schema: type[C]
     name: str
     help: str
@@ -140,7 +142,7 @@ class Command(Generic[C]):
         try:
             with (
                 self._options.published(overrides),
-                _no_outer_hydra(),
+                no_outer_hydra(),
                 hydra.initialize_config_dir(**_VERSION, config_dir=str(self._root)),
             ):
                 return hydra.compose(self.name, list(overrides))
@@ -201,7 +203,7 @@ class Command(Generic[C]):
         return help_text(head, self._compose(overrides), self.groups(), known, files, self._options)
 
     def _run_hydra(self, arguments: list[str], overrides: Sequence[str]) -> None:
-        full, stamp = full_errors(), _timestamp()
+        full, stamp, table = full_errors(), _timestamp(), SweepTable()
 
         def job(composed: DictConfig) -> None:
             # Caught here, not around Hydra, which would print the overrides and its own advice first.
@@ -213,7 +215,9 @@ class Command(Generic[C]):
                 with ctrl_c_held_back():  # it loads modules
                     config = self._to_schema(composed, stamp=stamp, job_number=number)
                 with _folder_of(config):
-                    self.body(config)
+                    numbers = self.body(config)
+                if number is not None and numbers and hasattr(config, "run_dir"):
+                    table.add(Path(config.run_dir), HydraConfig.get().overrides.task, numbers)
 
         with tempfile.TemporaryDirectory() as scratch:
             quiet = {
@@ -227,8 +231,9 @@ class Command(Generic[C]):
             }
             given = {text.partition("=")[0] for text in overrides}
             extra = [f"{key}={value}" for key, value in quiet.items() if key not in given]
-            with self._options.published(overrides), _hydra_process(self.called, [*arguments, *extra]):
+            with self._options.published(overrides), hydra_process(self.called, [*arguments, *extra]):
                 hydra.main(**_VERSION, config_path=str(self._root), config_name=self.name)(job)()
+        table.farewell()
 
     def _to_schema(self, composed: DictConfig, *, stamp: str, job_number: int | None = None) -> C:
         try:
@@ -241,8 +246,10 @@ class Command(Generic[C]):
 
     def _run_dir(self, values: Mapping[Any, Any], stamp: str, job_number: int | None) -> str:
         subjects = [section["name"] for section in values.values() if isinstance(section, dict) and "name" in section]
-        path = Path(str(values["run_dir"] or Path("runs", "-".join([self.name, *subjects[:1], stamp]))))
-        if not values["run_dir"] and path.exists():
+        # In one folder, whatever they are about, for their table lies there.
+        about = subjects[:1] if job_number is None else ["sweep"]
+        path = Path(str(values["run_dir"] or Path("runs", "-".join([self.name, *about, stamp]))))
+        if not values["run_dir"] and path.exists() and job_number is None:
             path = path.with_name(f"{path.name}-{os.getpid()}")
         # The jobs of a sweep must not write over each other.
         return str(path if job_number is None else path / str(job_number))
@@ -268,29 +275,3 @@ def _folder_of(config: Any) -> contextlib.AbstractContextManager[None]:
 
 def _timestamp() -> str:
     return time.strftime("%Y%m%d-%H%M%S")
-
-
-@contextlib.contextmanager
-def _no_outer_hydra() -> Iterator[None]:
-    """Let one command compose the configuration of another while Hydra runs it; there can be but one Hydra."""
-    outer = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        yield
-    finally:
-        GlobalHydra.instance().hydra = outer
-
-
-@contextlib.contextmanager
-def _hydra_process(program: str, arguments: list[str]) -> Iterator[None]:
-    """Give Hydra its arguments, and make it raise its errors instead of printing them."""
-    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = [program, *arguments]
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        yield
-    finally:
-        sys.argv = argv
-        os.environ.pop("HYDRA_FULL_ERROR")
-        if full is not None:
-            os.environ["HYDRA_FULL_ERROR"] = full

@@ -29,7 +29,7 @@ def expanded(arguments: Sequence[str], command: str, folder: Path) -> list[str]:
         raise UserError(f"expected one preset, got {', '.join(names)}")
     others = [text for text in arguments if not text.startswith(KEY)]
     given = {_key(text) for text in others}
-    return [text for text in _overrides(names[0], command, folder) if _key(text) not in given] + others
+    return others + [text for text in _overrides(names[0], command, folder) if _key(text) not in given]
 
 
 def presets(folder: Path, command: str) -> list[str]:

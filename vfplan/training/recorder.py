@@ -41,6 +41,8 @@ class Recorder:
         self.said: set[str] = set()
         """Damages of the data that were said."""
         self.validated: tuple[int, float | None] = (-1, None)
+        self.validation: dict[str, float] = {}
+        """The newest report."""
         self.loggers = loggers.opened(config.loggers, run)
         self.started, self.first = time.monotonic(), learner.steps_done
         # Of the code that runs, also if the checkout moves on meanwhile.
@@ -77,7 +79,7 @@ class Recorder:
             bar.set_postfix_str(f"{metrics['bits_per_dim']:.3f} bits/dim")
         if step % config.validate_every == 0 or last:
             report = self.validator.report(self.learner.averaged)
-            self.validated = (step, report.get("bits_per_dim"))
+            self.validation, self.validated = report, (step, report.get("bits_per_dim"))
             self._log({f"validation/{key}": value for key, value in report.items()})
             self.run.write_bytes("validation.png", self.validator.picture(self.learner.averaged))
             bar.write(f"step {step}: " + ", ".join(f"{key} {value:.4f}" for key, value in report.items()))

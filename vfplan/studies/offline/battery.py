@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,17 @@ TESTS: tuple[Test, ...] = (
 """In the order of the page; a further test is a further line here."""
 
 
-def run(config: EvaluateConfig) -> tuple[StoreMeta, Path]:
-    """Make every test, print the table, write likelihood.json, the pictures and index.html.
+@dataclass(frozen=True)
+class Tested:
+    """What was tested, on what, and the numbers of the likelihood."""
 
-    Returns what the store says of itself, and the folder of the checkpoint.
-    """
+    store: StoreMeta
+    checkpoint: Path
+    numbers: dict[str, float]
+
+
+def run(config: EvaluateConfig) -> Tested:
+    """Make every test, print the table, write likelihood.json, the pictures and index.html."""
     device = resolve_device(config.device)
     set_threads(config.threads)
     store = EpisodeStore.open(config.data)
@@ -75,7 +82,11 @@ def run(config: EvaluateConfig) -> tuple[StoreMeta, Path]:
     target.write_text("index.html", page(f"Offline tests: {store.meta.env}", facts, results))
     print("\n".join(_lines(trial, results)))
     print(f"wrote {target.path / 'likelihood.json'}, {target.path / 'index.html'} and its pictures")
-    return store.meta, folder
+    return Tested(store.meta, folder, {key: float(value) for key, value in report.items() if _is_number(value)})
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def perform(test: Test, trial: Trial) -> Done:
