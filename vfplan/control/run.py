@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +20,7 @@ from vfplan.errors import UserError
 from vfplan.output.folder import RunDir
 from vfplan.output.mp4 import mp4_bytes, require_mp4
 from vfplan.output.progress import Bar
+from vfplan.output.rrd import RerunRecording, recorded, require_rerun
 from vfplan.output.video import gif_bytes, grid, webp_bytes
 
 Loop: TypeAlias = ClosedLoop[Tasks[Any]]
@@ -34,6 +37,8 @@ def run(config: PlanConfig) -> dict[str, float]:
     set_threads(config.threads)
     if config.video == "mp4":
         require_mp4()
+    if config.viz == "rerun":
+        require_rerun()
     folder = RunDir(config.run_dir, config)
     loop: Loop = ClosedLoop(config)
     recording = Recording(folder.path / "episodes", loop.about)
@@ -42,10 +47,16 @@ def run(config: PlanConfig) -> dict[str, float]:
     print(f"episodes are kept as they end; after a stop the same command goes on with run_dir={folder.path}")
     results: list[TaskResult | FailedTask] = []
     first_alarms: list[int | None] = []
-    with Bar(total=len(loop.tasks) * config.control.steps, unit="action") as bar:
+    with (
+        Bar(total=len(loop.tasks) * config.control.steps, unit="action") as bar,
+        _viewer(config, folder, loop) as viewer,
+    ):
         for group in groups(len(loop.tasks), config.lockstep):
             shown = config.gif and group.start == 0
-            trajectory = _run_or_read(loop, recording, group, bar, imagine=shown, record=config.record)
+            imagine = shown or viewer is not None
+            trajectory = _run_or_read(loop, recording, group, bar, imagine=imagine, record=config.record)
+            if viewer:
+                _view(viewer, loop, group, trajectory)
             if shown:
                 folder.write_bytes(f"episodes.{config.video}", _clip(loop, group, trajectory, config.video))
             results += task_results(loop.tasks.select(group), trajectory, first=group.start)
@@ -57,6 +68,7 @@ def run(config: PlanConfig) -> dict[str, float]:
     folder.write_json("results.json", {**report.to_json(), **alarms})
     print("\n".join(report.lines()))
     written = ["results.json", "config.json", *([f"episodes.{config.video}"] if config.gif else [])]
+    written += ["run.rrd"] if config.viz == "rerun" else []
     print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
     if report.rejected == report.plans:
         raise UserError(f"none of {report.plans} plans had a finite cost: the model or the cost gives no numbers")
@@ -83,6 +95,24 @@ def _run_or_read(
     happened = loop.run(group, imagine=imagine, record=record, progress=bar.update)
     recording.write(group, happened)
     return happened
+
+
+@contextmanager
+def _viewer(config: PlanConfig, folder: RunDir, loop: Loop) -> Iterator[RerunRecording | None]:
+    if config.viz == "none":
+        yield None
+        return
+    with recorded(folder.file("run.rrd"), loop.description["step_seconds"]) as recording:
+        yield recording
+
+
+def _view(viewer: RerunRecording, loop: Loop, group: range, trajectory: Trajectory) -> None:
+    every, costs = loop.config.control.replan_every, trajectory.plan_costs
+    goals = loop.tasks.select(group).goals(hand=loop.config.goal_hand)
+    for row, (task, goal) in enumerate(zip(group, goals, strict=True)):
+        imagined = None if trajectory.imagined is None else trajectory.imagined[row]
+        by_action = {} if costs is None else {every * call: float(cost) for call, cost in enumerate(costs[:, row])}
+        viewer.add(task, goal, trajectory.frames[row], imagined, by_action)
 
 
 def _report(loop: Loop, results: list[TaskResult | FailedTask]) -> Report:

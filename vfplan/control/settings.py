@@ -79,6 +79,7 @@ class PlanConfig(SessionConfig):
     gif: bool = True
     video: Literal["gif", "webp", "mp4"] = "gif"
     record: bool = False
+    viz: Literal["none", "rerun"] = "none"
 
     def __post_init__(self) -> None:
         super().__post_init__()
