@@ -46,9 +46,7 @@ def convert(config: ConvertConfig) -> None:
     run = RunDir(config.run_dir, config)
     records = BairSplit.open(Path(config.source) / config.split)
     meta = describe(config, records)
-    filled = fill_store(
-        config.folder, meta, functools.partial(_episodes, config, records), config.workers, patience=config.unit_seconds
-    )
+    filled = fill_store(config.folder, meta, functools.partial(_episodes, config, records), config)
     report(filled, meta, run, verb="convert")
 
 

@@ -44,9 +44,7 @@ class GenerateConfig(FillConfig):
 def generate(config: GenerateConfig) -> None:
     """Write the episodes that the store at `config.folder` lacks. Raises UserError."""
     run, meta = RunDir(config.run_dir, config), describe(config)
-    filled = fill_store(
-        config.folder, meta, functools.partial(_episodes, config), config.workers, patience=config.unit_seconds
-    )
+    filled = fill_store(config.folder, meta, functools.partial(_episodes, config), config)
     entropies = [config.source.entropy_bits(step) for step in range(config.source.length)]
     print(f"entropy of the next frame, step by step: {', '.join(f'{bits:.6g}' for bits in entropies)} bits")
     # Episodes are short, the last frame tells all that is to be known, and nobody plans with these models.

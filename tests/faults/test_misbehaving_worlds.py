@@ -13,7 +13,7 @@ from tests.faults import bad_worlds
 from tests.refusal import refused
 from vfplan.benchmark import main as benchmark
 from vfplan.collect import main as collect
-from vfplan.execution.workers import run_units
+from vfplan.execution.processes import run_units
 from vfplan.plan import main as plan
 
 WRONG = {

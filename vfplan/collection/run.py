@@ -27,7 +27,7 @@ Configure = Callable[[Sequence[str]], "PlanConfig"]
 def run(config: CollectConfig, configure: Configure) -> None:
     """Write the episodes that the store at `config.folder` lacks. Raises UserError."""
     folder, meta = RunDir(config.run_dir, config), describe(config, configure)
-    filled = fill_store(config.folder, meta, _maker(config, configure), config.workers, patience=config.unit_seconds)
+    filled = fill_store(config.folder, meta, _maker(config, configure), config)
     report(filled, meta, folder, verb="collect")
 
 

@@ -17,7 +17,7 @@ from vfplan.data.records import ShardRecord, StoreMeta
 from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import prepare_store, sole_writer, write_manifest, write_shard
 from vfplan.errors import UserError
-from vfplan.execution.workers import Report, run_units
+from vfplan.execution.executor import ExecutorName, Report, executor_named, require_executor
 from vfplan.output.folder import RunDir
 from vfplan.output.progress import Bar
 
@@ -30,6 +30,7 @@ class FillConfig:
     """The keys that every command has that makes a store; the comments in its YAML file say what each is."""
 
     out: str = ""
+    executor: ExecutorName = "processes"
     workers: int = within(0, 0, 1024)
     seed: int = within(0, 0, MOST_SEED)
     shard_episodes: int = within(128, 1, 100_000)
@@ -39,6 +40,7 @@ class FillConfig:
 
     def __post_init__(self) -> None:
         require_ranges(self)
+        require_executor(self.executor, self.workers)
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Filled:
     workers: int
 
 
-def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int, *, patience: float = 0) -> Filled:
-    """Write the episodes that the store at `path` lacks, on `workers` processes (0: one for each core).
+def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, config: FillConfig) -> Filled:
+    """Write the episodes that the store at `path` lacks, by the executor and with the workers of `config`.
 
     Raises:
         UserError: if the folder holds something else, is being written to or cannot be, or as `make` does. Shards that
@@ -64,16 +66,21 @@ def fill_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int, *,
         done = {record.shard: record for record in finished}
         todo = [shard for shard in range(meta.num_shards) if shard not in done]
         start, first_episodes = time.perf_counter(), sum(record.count for record in finished)
-        workers = min(workers or os.cpu_count() or 1, len(todo))
+        workers = min(_workers(config), len(todo))
+        run_units = executor_named(config.executor, Path(config.run_dir) / "jobs")
         with _Bar(total=meta.episodes, unit="episode", initial=first_episodes, bar_format=_Bar.layout) as bar:
             bar.frames_each = meta.length + 1
             work = functools.partial(_write_shard, path, meta, make)
-            for record in run_units(work, todo, workers, bar.update, patience=patience):
+            for record in run_units(work, todo, workers, bar.update, patience=config.unit_seconds):
                 done[record.shard] = record
                 write_manifest(path, done.values())
     seconds = time.perf_counter() - start
     num_frames = sum(_frames(done[shard], meta.length) for shard in todo)
     return Filled(path, num_frames, seconds, num_frames / seconds, workers)
+
+
+def _workers(config: FillConfig) -> int:
+    return 1 if config.executor == "serial" else config.workers or os.cpu_count() or 1
 
 
 def _frames(record: ShardRecord, length: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from vfplan.checks import require_ranges, within
-from vfplan.data.filling import Filled, MakeEpisodes, fill_store
+from vfplan.data.filling import FillConfig, Filled, MakeEpisodes, fill_store
 from vfplan.data.records import StoreMeta
 from vfplan.output.staging import staged_folder
 
@@ -29,5 +29,5 @@ class NewStoreConfig:
 def publish_store(path: Path, meta: StoreMeta, make: MakeEpisodes, workers: int) -> Filled:
     """Write a store that is at `path` when it is finished. Raises UserError as `staged_folder` and `make` do."""
     with staged_folder(path, asdict(meta)) as partial:
-        filled = fill_store(partial, meta, make, workers, patience=PATIENCE)
+        filled = fill_store(partial, meta, make, FillConfig(workers=workers, unit_seconds=PATIENCE))
     return replace(filled, store=path)

@@ -44,6 +44,13 @@ def sigusr1_terminates() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def sigterm_unwinds() -> Iterator[None]:
+    """Let SIGTERM end the process by way of what is to be done on the way out, as ending jobs elsewhere: code 143."""
+    with _handled({signal.SIGTERM: lambda number, frame: sys.exit(TERMINATED)}):
+        yield
+
+
+@contextlib.contextmanager
 def stop_asked() -> Iterator[Callable[[], int]]:
     """Turn SIGTERM, SIGUSR1 and the first Ctrl-C into an exit code for the end of the step under way; 0 without one.
 

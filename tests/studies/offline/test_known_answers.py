@@ -9,7 +9,7 @@ import torch
 
 from tests.studies.offline.conftest import trial
 from vfplan.data import known
-from vfplan.data.filling import fill_store
+from vfplan.data.filling import FillConfig, fill_store
 from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.data.store import EpisodeStore
 from vfplan.models.base import LogProb
@@ -24,7 +24,7 @@ def store(path, source):
         version=FORMAT_VERSION, env=source.name, episodes=EPISODES, shard_episodes=EPISODES, length=source.length,
         seed=SEED, policy=source.policy, description=known.describe(source), versions={},
     )  # fmt: skip
-    fill_store(path, meta, Episodes(source), 1)
+    fill_store(path, meta, Episodes(source), FillConfig(workers=1))
     return EpisodeStore.open(path)
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from vfplan.control.outcome import SOME_FAILED
@@ -15,7 +16,7 @@ from vfplan.control.searches import Searches
 from vfplan.control.session import groups
 from vfplan.device import set_threads
 from vfplan.errors import UserError
-from vfplan.execution.workers import Report, run_units
+from vfplan.execution.executor import Report, executor_named
 from vfplan.output.folder import RunDir, git_commit, provenance
 from vfplan.output.progress import Bar
 from vfplan.studies.benchmark.episodes import Episode, RowFolder, episodes
@@ -76,8 +77,9 @@ def _run_missing(
 ) -> None:
     """Run groups of rows, here or on worker processes, and write the episodes of each as they come."""
     commit = git_commit()
+    run_units = executor_named(config.chosen_executor, Path(config.run_dir) / "jobs")
     with Bar(total=config.steps * sum(len(group) for group, _ in missing), unit="action") as bar:
-        if config.workers == 1:
+        if config.chosen_executor == "serial":
             for group, row in missing:
                 bar.set_postfix_str(f"{row.name}, tasks {group[0]} to {group[-1]}")
                 stores[row.name].write(*_run_group(row, group, config.record, commit, bar.update))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from vfplan.checks import MOST_SEED, require_ranges, within
+from vfplan.execution.executor import ExecutorName, require_executor
 
 if TYPE_CHECKING:
     from envs.scene import PushConfig
@@ -27,6 +28,7 @@ class BenchmarkConfig:
     steps: int = within(30, 1, 100_000)
     record: bool = False
     lockstep: int = within(10, 1, 10_000)
+    executor: Literal["auto", "serial", "processes", "ray", "slurm"] = "auto"
     workers: int = within(1, 0, 1024)
     unit_seconds: float = within(600, 0, 1e6)
     threads: int = within(0, 0, 1024)
@@ -36,9 +38,17 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         require_ranges(self)
-        if self.workers != 1 and self.threads > 1:
+        require_executor(self.executor, self.workers)
+        if self.chosen_executor != "serial" and self.threads > 1:
             each = "each process (workers=0)" if self.workers == 0 else f"each of workers={self.workers} processes"
             raise ValueError(f"{each} has one thread; got threads={self.threads}: leave one out")
         for name in ("models", "planners"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must name at least one")
+
+    @property
+    def chosen_executor(self) -> ExecutorName:
+        """What `auto` stands for here."""
+        if self.executor != "auto":
+            return self.executor
+        return "serial" if self.workers == 1 else "processes"

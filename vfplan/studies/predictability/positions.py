@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfplan.errors import UserError
-from vfplan.execution.workers import Report, run_units
+from vfplan.execution.executor import Report
+from vfplan.execution.processes import run_units
 
 if TYPE_CHECKING:
     from envs.base import EnvConfig

@@ -5,28 +5,20 @@ import multiprocessing
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from typing import Any
 
 from vfplan.errors import UserError
+from vfplan.execution.executor import MAX_DEATHS, R, Work, attempted
 from vfplan.execution.interrupts import ctrl_c_held_back
 from vfplan.plugins import load_plugins
-
-R = TypeVar("R")
-
-Report = Callable[[], None]
-Work = Callable[[int, Report], R]
 
 
 class WorkersDiedError(UserError):
     """Worker processes that were killed, crashed or hung, too often to go on."""
-
-
-MAX_DEATHS = 3  # of workers (killed, out of memory) before the whole gives up
 
 
 def run_units(
@@ -38,17 +30,9 @@ def run_units(
     patience: float = 0,
     max_deaths: int = MAX_DEATHS,
 ) -> Iterator[R]:
-    """Call `work(unit, report)` for every unit on `num_workers` processes; yield the results as they come.
+    """See `Executor`; WorkersDiedError after more than `max_deaths` died.
 
-    `work` must pickle, and a unit done twice must do no harm. A call of `report` in it becomes `on_progress(1)` here,
-    and ends a worker that is no longer wanted, also when this process was killed. A worker that calls it for `patience`
-    seconds in no way is killed as one that hangs; 0 waits for ever.
-
-    Raises:
-        UserError: one that `work` raised.
-        WorkersDiedError: after more than `max_deaths` workers died.
-        OSError: one that `work` raised.
-        RuntimeError: with the traceback of any other exception in `work`.
+    Also when this process was killed, a worker ends with its next report.
     """
     waiting, deaths = list(reversed(units)), 0
     workers: dict[Any, _Worker] = {}
@@ -137,7 +121,7 @@ def _start(work: Work[Any], unit: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-    with _single_threaded():
+    with single_threaded():
         process.start()
     theirs.close()
     worker = _Worker(process, ours)
@@ -158,19 +142,11 @@ def _serve(connection: "Connection[Any, Any]", work: Work[Any]) -> None:
 
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            unit = connection.recv()
-            try:
-                result = work(unit, lambda: send("report"))
-            except (UserError, OSError) as error:
-                send("failed", error)
-            except Exception:
-                send("failed", RuntimeError(traceback.format_exc()))
-            else:
-                send("done", result)
+            send(*attempted(work, connection.recv(), lambda: send("report")))
 
 
 @contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """Let processes started here inherit one thread for numpy and torch: there are as many of them as cores."""
     name = "OMP_NUM_THREADS"
     before = os.environ.get(name)
