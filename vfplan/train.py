@@ -42,7 +42,7 @@ def _with_architecture_of_init(config: TrainConfig) -> TrainConfig:
     """What the command line leaves as it comes with `model`, the checkpoint in `init` decides."""
     from vfplan.models.checkpoint import load_architecture
 
-    found, wanted = load_architecture(Path(config.init)), config.model
+    found, wanted = load_architecture(config.init), config.model
     if found.name != wanted.name:
         raise UserError(f"checkpoint {config.init} holds model={found.name}; this run has model={wanted.name}")
     usual = main.configuration([f"model={wanted.name}", "data=none"]).model

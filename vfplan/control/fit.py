@@ -19,7 +19,7 @@ from vfplan.control.settings import LEARNED, ORACLE, SessionConfig
 from vfplan.data.rounding import six_digits
 from vfplan.errors import UserError
 from vfplan.models.base import WorldModel
-from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint, ships
+from vfplan.models.checkpoint import Checkpoint, checkpoint_folder, load_checkpoint, shipped_checkpoint, ships
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.precision import Precision, network_dtype
 from vfplan.models.registry import FAMILIES, family_name
@@ -61,13 +61,13 @@ def choose_model(config: SessionConfig, world: World[Any], device: torch.device)
     return Chosen(trained.model, family, trained.sha256)
 
 
-def load_trained(folder: str, world: World[Any], precision: Precision, device: torch.device) -> Checkpoint:
-    """The checkpoint in `folder`, or the one that ships if that is empty, ready to plan in `world`.
+def load_trained(name: str, world: World[Any], precision: Precision, device: torch.device) -> Checkpoint:
+    """The checkpoint that `checkpoint_folder` finds, or without a name the one that ships, ready to plan in `world`.
 
     Raises:
         UserError: if there is none, or it was trained on something else.
     """
-    path = Path(folder) if folder else shipped_checkpoint(world.config.name)
+    path = checkpoint_folder(name) if name else shipped_checkpoint(world.config.name)
     checkpoint = load_checkpoint(path, device)
     trained, wanted = checkpoint.environment, description(world)
     for key in world.identity:

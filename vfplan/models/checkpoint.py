@@ -14,15 +14,16 @@ import torch
 from torch import nn
 
 from vfplan.errors import UserError, said
+from vfplan.models import hub
 from vfplan.models.registry import FAMILIES, build_model
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.output.folder import as_json, file_sha256, published_folder
-from vfplan.reading import read_object
+from vfplan.reading import MOST_BYTES, read_object
 from vfplan.schema import from_mapping
 
 FORMAT = 2
-WEIGHTS, DESCRIPTION = "model.safetensors", "config.json"
-
+WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "config.json", "README.md"
+MOST_WEIGHTS = 2**34  # bytes of a file that is fetched
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 
@@ -84,13 +85,13 @@ def write_checkpoint(
     return sha256
 
 
-def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a checkpoint folder, in evaluation mode on `device`.
+def load_checkpoint(name: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a checkpoint, named as `checkpoint_folder` says, in evaluation mode on `device`.
 
     Raises:
-        UserError: if the folder is no checkpoint, is of another format, is damaged (SHA-256), or names an unknown
-            architecture.
+        UserError: if there is none, it is of another format, is damaged (SHA-256), or names an unknown architecture.
     """
+    folder = checkpoint_folder(name)
     description = _description(folder)
     sha256 = file_sha256(folder / WEIGHTS)
     if sha256 != description["sha256"]:
@@ -103,9 +104,34 @@ def load_checkpoint(folder: Path, device: torch.device | str = "cpu") -> Checkpo
     return Checkpoint(model.to(device).eval(), description["environment"], description["training"], sha256)
 
 
-def load_architecture(folder: Path) -> Architecture:
-    """The architecture alone of the model in a checkpoint folder. Raises UserError as `load_checkpoint` does."""
+def load_architecture(name: str | Path) -> Architecture:
+    """The architecture alone of the model in a checkpoint. Raises UserError as `load_checkpoint` does."""
+    folder = checkpoint_folder(name)
     return _architecture(folder, _description(folder))
+
+
+def checkpoint_folder(name: str | Path) -> Path:
+    """The folder that a name stands for: a path, the name of one that ships (`push`), or `hub:OWNER/NAME@REVISION`.
+
+    A folder that holds a checkpoint goes before one that ships under the same name, so that what a command said
+    yesterday it says today; a `Path` is nothing but a path. Only `hub:` connects to anything.
+
+    Raises:
+        UserError: if a repository cannot be had, or has no checkpoint.
+    """
+    if isinstance(name, Path):
+        return name
+    if name.startswith(hub.PREFIX):
+        return hub.download(name, {DESCRIPTION: MOST_BYTES, WEIGHTS: MOST_WEIGHTS})
+    path = Path(name)
+    if any((path / file).is_file() for file in (DESCRIPTION, WEIGHTS)) or name not in shipped_names():
+        return path
+    return SHIPPED / name
+
+
+def shipped_names() -> list[str]:
+    """The environments that a checkpoint ships for, which are their names."""
+    return sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()) if SHIPPED.is_dir() else []
 
 
 def shipped_checkpoint(env: str) -> Path:
@@ -116,8 +142,9 @@ def shipped_checkpoint(env: str) -> Path:
     """
     folder = SHIPPED / env
     if not ships(env):
-        names = sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()) if SHIPPED.is_dir() else []
-        raise UserError(f"no checkpoint ships for env={env}; set checkpoint= (one ships for {', '.join(names)})")
+        raise UserError(
+            f"no checkpoint ships for env={env}; set checkpoint= (one ships for {', '.join(shipped_names())})"
+        )
     return folder
 
 
@@ -136,7 +163,10 @@ def _architecture(folder: Path, description: dict[str, Any]) -> Architecture:
 def _description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     if not path.is_file() or not (folder / WEIGHTS).is_file():
-        raise UserError(f"no checkpoint at {folder}: expected a folder with {WEIGHTS} and {DESCRIPTION}")
+        raise UserError(
+            f"no checkpoint at {folder}: expected a folder with {WEIGHTS} and {DESCRIPTION}, "
+            f"hub:OWNER/NAME@REVISION, or one that ships ({', '.join(shipped_names())})"
+        )
     try:
         description = read_object(path)
     except ValueError as error:

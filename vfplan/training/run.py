@@ -109,7 +109,7 @@ def _model(config: TrainConfig, data: Mixture, device: torch.device) -> Trainabl
         model = build_model(config.model).to(device)
         _initialise(model, data, config)
         return model
-    model = load_checkpoint(Path(config.init), device).model
+    model = load_checkpoint(config.init, device).model
     if (larger := grown(model, config.model)) is not None:
         return larger.train()
     for key, wanted in asdict(config.model).items():

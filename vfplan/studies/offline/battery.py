@@ -11,7 +11,7 @@ from vfplan.data.records import StoreMeta
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
-from vfplan.models.checkpoint import Checkpoint, load_checkpoint, shipped_checkpoint
+from vfplan.models.checkpoint import Checkpoint, checkpoint_folder, load_checkpoint, shipped_checkpoint
 from vfplan.output.folder import RunDir
 from vfplan.output.page import Picture
 from vfplan.studies.offline import (
@@ -62,7 +62,7 @@ def run(config: EvaluateConfig) -> Tested:
     device = resolve_device(config.device)
     set_threads(config.threads)
     store = EpisodeStore.open(config.data)
-    folder = Path(config.checkpoint) if config.checkpoint else shipped_checkpoint(store.meta.env)
+    folder = checkpoint_folder(config.checkpoint) if config.checkpoint else shipped_checkpoint(store.meta.env)
     checkpoint = load_checkpoint(folder, device)
     _check_fit(checkpoint, store, folder)
     chosen, length = store.lasting(_held_out(checkpoint, store, config.episodes))
