@@ -10,6 +10,7 @@ import torch
 from envs.push import PushEnv
 from envs.scene import PRESETS
 from envs.task_set import load
+from vfplan.card import main as make_card
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.costs import Goal, GoalImage, GoalImageConfig
 from vfplan.models.base import Context
@@ -36,6 +37,12 @@ def test_it_is_small_loads_and_is_the_one_of_the_card(env):
     assert checkpoint.sha256 in card(env)
     assert checkpoint.training["data"]["episodes"] >= 2000
     assert checkpoint.training["data"]["digest"] in card(env)
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_its_card_is_what_the_command_makes(env, tmp_path):
+    make_card([f"checkpoint={env}", f"out={tmp_path / 'card.md'}"])
+    assert (tmp_path / "card.md").read_text() == card(env)
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

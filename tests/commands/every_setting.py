@@ -12,6 +12,7 @@ GIVEN = {
     "audit": [],
     "benchmark": [],
     "check": [],
+    "card": ["checkpoint=push"],
     "collect": [],
     "convert": ["source=somewhere"],
     "doctor": [],

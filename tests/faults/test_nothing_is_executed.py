@@ -68,6 +68,7 @@ COMMANDS = {
     "audit": [*LOOP, *PLAN, "checkpoint={run}/checkpoint"],
     "predictability": ["env=push", "episodes=24", "steps=2", "workers=1", "device=cpu", "env.length=8"],
     "check": ["env=push", "env.length=2"],
+    "card": ["checkpoint={run}/checkpoint", "out={here}/card.md"],
     "data": ["verify", "data={store}"],
     "report": ["{run}", "out={here}/report.html"],
     "data inspect": ["inspect", "data={store}"],
@@ -91,7 +92,7 @@ def filled(words, **values):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_unpickles_nothing_and_calls_nobody(command, store, run, folder):
     given = filled(COMMANDS[command], here=str(folder), store=str(store), run=str(run))
-    given += [] if command.split()[0] in ("check", "data", "report") else [f"run_dir={folder / 'out'}"]
+    given += [] if command.split()[0] in ("card", "check", "data", "report") else [f"run_dir={folder / 'out'}"]
     with watched() as seen:
         main_of(command)(given)
     assert seen.unpickled == [] and seen.called == []
