@@ -55,6 +55,11 @@ RULES = [
     ("vfplan.control.surprise", {"planners", "vfplan.control.loop"}, set()),
     # A concrete model is named where models are registered, and nowhere else.
     ("vfplan", {"vfplan.models.videoflow"}, {"vfplan.models.registry"}),
+    # What an extra installs is imported in one place, when it is asked for.
+    ("vfplan", {"ray"}, {"vfplan.execution.ray"}),
+    ("vfplan", {"submitit"}, {"vfplan.execution.slurm"}),
+    ("vfplan", {"huggingface_hub"}, {"vfplan.models.hub"}),
+    ("vfplan", {"vfplan.execution.ray", "vfplan.execution.slurm"}, {"vfplan.execution.executor"}),
     # Every offline test sees a model through the protocols of `vfplan.models.base` alone.
     ("vfplan.studies.offline", {"envs", "planners", "vfplan.models.registry"}, set()),
     ("vfplan.studies.offline", {"vfplan.models.checkpoint"}, {"vfplan.studies.offline.battery"}),

@@ -3,6 +3,8 @@
 import functools
 import importlib.util
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -105,3 +107,18 @@ def test_one_process_is_not_asked_to_be_more(tmp_path, monkeypatch, capsys):
         capsys, collect.main, ["executor=serial", "workers=2"]
     )
     assert "unknown executor 'dask' (valid: " in refused(capsys, collect.main, ["executor=dask"])
+
+
+def test_nothing_is_imported_that_is_not_asked_for(tmp_path):
+    given = ["env=push", "env.image_size=16", "env.length=2", "episodes=2", "workers=1", f"out={tmp_path / 'store'}"]
+    program = f"""
+import sys
+from vfplan.collect import main
+
+if __name__ == "__main__":
+    import vfplan.models.sharing, vfplan.studies.benchmark.runner
+    main({[*given, f"run_dir={tmp_path / 'run'}"]!r})
+    sys.exit(bool({{"ray", "submitit", "huggingface_hub", "cloudpickle"}} & set(sys.modules)))
+"""
+    (tmp_path / "program.py").write_text(program)
+    assert subprocess.run([sys.executable, tmp_path / "program.py"], cwd=Path.cwd(), check=False).returncode == 0
