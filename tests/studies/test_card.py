@@ -152,6 +152,7 @@ def test_what_files_say_stays_text(checkpoint, planned, tmp_path):
         (["checkpoint=nowhere"], "no checkpoint at nowhere"),
         (["checkpoint=push", "license=MIT: yes"], "license must be an identifier"),
         (["checkpoint=hub:someone/a@main"], "the cache of the Hub is not for cards: give out=FILE"),
+        (["checkpoint=push", "out=/"], "out= is the file of the card, and / is a folder"),
         ([], "checkpoint"),
     ],
 )

@@ -28,6 +28,8 @@ def run(config: CardConfig) -> None:
     """Write the card, and print where it is and what can follow. Raises UserError."""
     if config.checkpoint.startswith(hub.PREFIX) and not config.out:
         raise UserError(f"the cache of the Hub is not for cards: give out=FILE for the card of {config.checkpoint}")
+    if config.out and Path(config.out).is_dir():
+        raise UserError(f"out= is the file of the card, and {config.out} is a folder")
     folder = checkpoint_folder(config.checkpoint)
     checkpoint = load_checkpoint(folder)
     target = Path(config.out) if config.out else folder / CARD
