@@ -41,6 +41,8 @@ from vfplan.output.folder import file_sha256, write_json
 from vfplan.reports.run import run as report_runs
 from vfplan.reports.settings import ReportConfig
 from vfplan.studies.benchmark.episodes import Episode, RowFolder
+from vfplan.studies.card.measured import measured
+from vfplan.studies.card.run import card
 from vfplan.train import main as train
 from vfplan.training.learner import Learner
 from vfplan.training.resuming import STATE, _mapping, _state
@@ -286,6 +288,30 @@ PATIENCE = 3
 MORE_MEMORY = 100 << 10
 """KiB that reading may take."""
 
+def results(folder: Path) -> None:
+    """What `plan`, `evaluate` and `benchmark` leave of these weights, as far as a card has it."""
+    rate, mean = {"rate": 0.5, "low": 0.25, "high": 0.75}, {"mean": 0.5, "low": 0.25, "high": 0.75}
+    row = {"name": "a", "about": {"checkpoint_sha256": SHA256}, "num_tasks": 4, "end": {"5 cm": rate}}
+    content = {"checkpoint_sha256": SHA256, "num_tasks": 4, "num_episodes": 4, "solved_5cm": rate, "bits_per_dim": mean}
+    content |= {"distance_cm": {"median": 1.0, "start_median": 2.0}, "rows": [{**row, "distance_cm": {"median": 1.0}}]}
+    for name in ("results.json", "likelihood.json", "benchmark.json"):
+        (folder / name).write_text(json.dumps(content))
+    (folder / "provenance.json").write_text(json.dumps({"command": ["plan.py", "env=push"], "commit": "0123"}))
+
+
+def read_results(folder: Path) -> None:
+    """As `vfplan.card`, each file changed alike."""
+    for name in ("likelihood.json", "benchmark.json"):
+        shutil.copyfile(folder / "results.json", folder / name)
+        measured(folder, SHA256)
+
+
+def read_facts(folder: Path) -> None:
+    """As `vfplan.card` makes a card of a checkpoint."""
+    path = folder / "run" / "checkpoint"
+    card(path, load_checkpoint(path), {}, "mit")
+
+
 SHARD = "store/shard-00000"
 READERS = {
     "framing": Reader(tfrecord, "a.tfrecords", read_tfrecord),
@@ -295,6 +321,9 @@ READERS = {
     "npy": Reader(store, f"{SHARD}/actions.npy", read_store, vouch),
     "shard": Reader(store, f"{SHARD}/shard.json", repaired),
     "config": Reader(run, "run/checkpoint/config.json", read_checkpoint),
+    "facts": Reader(run, "run/checkpoint/config.json", read_facts),
+    "results": Reader(results, "results.json", read_results),
+    "provenance": Reader(results, "provenance.json", read_results),
     "safetensors": Reader(run, "run/checkpoint/model.safetensors", read_checkpoint, vouch_for_weights),
     "snapshot": Reader(run, "run/checkpoint/manifest.json", read_snapshots),
     "state": Reader(run, f"run/checkpoint/{STATE}", read_state),

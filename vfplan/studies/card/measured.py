@@ -77,7 +77,7 @@ def _plan(content: Mapping[str, Any], sha256: str) -> Rows:
 
 def _evaluate(content: Mapping[str, Any], sha256: str) -> Rows:
     for key, value in content.items():
-        if key in CALLED:
+        if key in CALLED and key.startswith("bits_per_dim"):
             low, high = float(value["low"]), float(value["high"])
             yield CALLED[key], f"{float(value['mean']):.4f} [{low:.4f}, {high:.4f}]"
 
