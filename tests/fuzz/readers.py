@@ -288,6 +288,7 @@ PATIENCE = 3
 MORE_MEMORY = 100 << 10
 """KiB that reading may take."""
 
+
 def results(folder: Path) -> None:
     """What `plan`, `evaluate` and `benchmark` leave of these weights, as far as a card has it."""
     rate, mean = {"rate": 0.5, "low": 0.25, "high": 0.75}, {"mean": 0.5, "low": 0.25, "high": 0.75}

@@ -16,7 +16,8 @@ from vfplan.data.formats.base import ReadConfig, Source
 from vfplan.data.publishing import NewStoreConfig, publish_store
 from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.errors import BadSourceError
-from vfplan.execution.processes import Report, WorkersDiedError, run_units
+from vfplan.execution.executor import Report
+from vfplan.execution.processes import WorkersDiedError, run_units
 from vfplan.output.folder import file_sha256
 from vfplan.output.progress import Bar
 from vfplan.output.staging import require_new

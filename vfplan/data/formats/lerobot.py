@@ -31,7 +31,8 @@ from vfplan.data.formats.lerobot_features import IMAGE, Rows, Stats, features_of
 from vfplan.data.formats.lerobot_video import VIDEO_INFO, write_video
 from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import sole_writer
-from vfplan.execution.processes import Report, run_units
+from vfplan.execution.executor import Report
+from vfplan.execution.processes import run_units
 from vfplan.output.folder import published_file, remove_temporary, write_json
 from vfplan.output.progress import Bar
 from vfplan.output.staging import staged_folder
