@@ -41,7 +41,7 @@ def test_weights_are_positive_and_sums_not_empty():
 
 @pytest.mark.parametrize("name", ["latent", "goal_likelihood"])
 def test_costs_that_look_into_a_model_need_one_that_lets_them(name):
-    with pytest.raises(UserError, match=f"cost {name} looks into the latents of a learned flow; model=oracle has none"):
+    with pytest.raises(UserError, match=f"cost {name} looks into the latents of a learned flow; this model has none"):
         build_cost(SumConfig(terms=(Term(name),)))
 
 

@@ -45,7 +45,7 @@ def build_single(config: CostConfig, space: LatentSpace | None) -> Cost:
     if not config.needs_latents:
         return made_by(config)
     if space is None:
-        raise UserError(f"cost {config.name} looks into the latents of a learned flow; model=oracle has none")
+        raise UserError(f"cost {config.name} looks into the latents of a learned flow; this model has none")
     return made_by(config, space)
 
 

@@ -17,6 +17,9 @@ from torch import Tensor
 
 Slice: TypeAlias = "slice[int | None, int | None, int | None]"
 
+Bound: TypeAlias = Literal["dequantised", "elbo", "exact"]
+"""Of a density over dequantised values, of latents that are integrated out, or none: the probability itself."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -124,11 +127,14 @@ class WorldModel(Protocol):
 
 @runtime_checkable
 class LikelihoodModel(WorldModel, Protocol):
-    """A world model that also gives the probability of what was seen."""
+    """A world model that also gives the probability of what was seen.
+
+    A model without a likelihood has no `log_prob`: what needs one asks `isinstance(model, LikelihoodModel)`.
+    """
 
     @property
-    def bound(self) -> Literal["dequantised", "elbo"]:
-        """Which lower bound on the log-probability `log_prob` is."""
+    def bound(self) -> Bound:
+        """What `log_prob` is: a lower bound on the log-probability, or that itself."""
 
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
         """Teacher-forced log-probability of uint8 frames (B, T, C, Y, X) after actions (B, T, A)."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.checks import decided, require_ranges, within
-from vfplan.models.base import Clip, Context, LikelihoodModel
+from vfplan.models.base import Clip, Context, WorldModel
 from vfplan.models.hand import Hand
 from vfplan.models.precision import reducible
 
@@ -38,7 +38,7 @@ class Architecture:
 
 
 Loss = tuple[Tensor, Sequence[Tensor]]
-"""What is descended, and the exact nats that it stands for, of one level or more."""
+"""What is descended, and the exact nats that it stands for, of one level or more; without likelihoods, any losses."""
 
 
 class Objective(Protocol):
@@ -57,14 +57,14 @@ class Objective(Protocol):
     def losses(
         self, clip: Clip, step: int, part: int, rng: torch.Generator
     ) -> Iterator[tuple[Tensor, Sequence[Tensor]]]:
-        """The losses of one of the micro-batches of `step`, and with each the exact nats that it stands for."""
+        """The losses of one of the micro-batches of `step`, and with each what it stands for (see `Loss`)."""
 
     def report(self, nats: Sequence[float]) -> dict[str, float]:
-        """What a step's nats are called in the log; `bits_per_dim` among them."""
+        """What a step's losses are called in the log, the one to watch first: `bits_per_dim`, where there are bits."""
 
 
-class TrainableModel(nn.Module, LikelihoodModel):
-    """A world model with likelihoods that vfplan trains, validates and keeps as a checkpoint."""
+class TrainableModel(nn.Module, WorldModel):
+    """A world model that vfplan trains, validates and keeps as a checkpoint; with `log_prob` a LikelihoodModel, too."""
 
     config: Architecture
 

@@ -76,7 +76,7 @@ class Recorder:
         elif step % config.log_every == 0:
             speed = (step - self.first) / (time.monotonic() - self.started)
             self._log({**metrics, "steps_per_second": speed})
-            bar.set_postfix_str(f"{metrics['bits_per_dim']:.3f} bits/dim")
+            bar.set_postfix_str("{}: {:.3f}".format(*next(iter(metrics.items()))))
         if step % config.validate_every == 0 or last:
             report = self.validator.report(self.learner.averaged)
             self.validation, self.validated = report, (step, report.get("bits_per_dim"))

@@ -1,4 +1,4 @@
-"""What training watches: held-out bits/dim, rollout error, motion, and a picture of imagined against true frames."""
+"""What training watches: held-out bits/dim where there are any, rollout error, motion, and a picture of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from vfplan.metrics.clips import recorded
 from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.metrics.motion import Yardstick
 from vfplan.metrics.rollout_error import SquaredError, rollout_error
+from vfplan.models.base import LikelihoodModel
 from vfplan.models.trainable import TrainableModel
 from vfplan.pixels import frames_from_unit
 
@@ -42,16 +43,22 @@ class Validator:
         self.clip, self.device = recorded(store, lasting[:limit], device, slice(start, start + length)), device
 
     def report(self, model: TrainableModel) -> dict[str, float]:
-        """Bits/dim one step ahead; errors relative to copying, of thumbnails and of their colour, at each horizon."""
-        rng = torch.Generator(self.device).manual_seed(0)
-        bits = bits_per_dim(model, self.clip.until(self.past_frames + 2), rng)
+        """Bits/dim one step ahead; errors relative to copying, of thumbnails and of their colour, at each horizon.
+
+        A model without likelihoods has no bits.
+        """
         errors = rollout_error(model, self.clip, downscale=model.coarsest)
         return {
-            "bits_per_dim": float(bits.per_episode.mean()),
+            **(self._bits(model) if isinstance(model, LikelihoodModel) else {}),
             **_at_horizons("error", errors.pixels),
             **_at_horizons("colour_error", errors.colour),
             **self._motion(model),
         }
+
+    def _bits(self, model: LikelihoodModel) -> dict[str, float]:
+        rng = torch.Generator(self.device).manual_seed(0)
+        bits = bits_per_dim(model, self.clip.until(self.past_frames + 2), rng)
+        return {"bits_per_dim": float(bits.per_episode.mean())}
 
     def _motion(self, model: TrainableModel) -> dict[str, float]:
         """Of objects that move, how much of their displacement is foretold, and the median error in cm."""

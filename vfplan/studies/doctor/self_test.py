@@ -15,9 +15,8 @@ from vfplan.control.loop import Trajectory
 from vfplan.control.session import ClosedLoop
 from vfplan.control.settings import PlanConfig
 from vfplan.errors import UserError, said
-from vfplan.models.base import Context
+from vfplan.models.base import Context, LikelihoodModel
 from vfplan.models.precision import in_float32
-from vfplan.models.trainable import TrainableModel
 from vfplan.studies.doctor.finding import Finding
 
 REPORT = "please report it with this output"
@@ -71,7 +70,7 @@ def planning(trajectory: Trajectory, seconds: float) -> Finding:
 def likelihood(loop: ClosedLoop[TaskSet], trajectory: Trajectory) -> Finding:
     """What the first action led to, as the model scores it."""
     model = loop.model
-    assert isinstance(model, TrainableModel)
+    assert isinstance(model, LikelihoodModel)
     frames = torch.from_numpy(trajectory.frames[:1]).movedim(-1, 2).to(loop.device)  # (1, T, C, Y, X)
     actions = torch.from_numpy(trajectory.actions[:1]).to(loop.device)
     past = model.past_frames

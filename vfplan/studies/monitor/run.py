@@ -67,8 +67,7 @@ class Laboratory:
     def controller(self, seed: int, reaction: Any, calibration: Calibration | None) -> Controller:
         """A controller with a monitor of its own; without a calibration that monitor is never alarmed."""
         config, model = self.config, self.checkpoint.model
-        if not isinstance(model, MonitorableModel):
-            raise UserError(f"a monitor needs a model with cell_log_prob, which {type(model).__name__} has not")
+        assert isinstance(model, MonitorableModel)
         monitor = Monitor(model, config.surprise)
         if calibration is not None:
             monitor = Monitor(model, calibration.surprise, calibration.threshold)
@@ -172,6 +171,8 @@ def _laboratory(config: MonitorConfig) -> Laboratory:
     device = resolve_device(config.device)
     world = envs.world(config.env)
     checkpoint = fit.load_trained(config.checkpoint, world, config.precision, device)
+    if not isinstance(checkpoint.model, MonitorableModel):
+        raise UserError(f"a monitor needs a model with cell_log_prob, which {type(checkpoint.model).__name__} has not")
     fit.check_scales(checkpoint.model, config.scoring, config.env.image_size)
     return Laboratory(config, checkpoint, device, Proprioception.from_description(world.description))
 

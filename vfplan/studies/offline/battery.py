@@ -11,6 +11,7 @@ from vfplan.data.records import StoreMeta
 from vfplan.data.store import EpisodeStore
 from vfplan.device import resolve_device, set_threads
 from vfplan.errors import UserError
+from vfplan.models.base import LikelihoodModel
 from vfplan.models.checkpoint import Checkpoint, checkpoint_folder, load_checkpoint, shipped_checkpoint
 from vfplan.output.folder import RunDir
 from vfplan.output.page import Picture
@@ -19,6 +20,7 @@ from vfplan.studies.offline import (
     calibration,
     detection,
     drift,
+    errors,
     interpolation,
     known_answers,
     moved,
@@ -34,6 +36,7 @@ from vfplan.studies.offline.trial import HeldOut, NotApplicableError, Trial
 
 TESTS: tuple[Test, ...] = (
     bits.TEST,
+    errors.TEST,
     known_answers.TEST,
     rollouts.TEST,
     position.TEST,
@@ -46,6 +49,9 @@ TESTS: tuple[Test, ...] = (
     occlusion.TEST,
 )
 """In the order of the page; a further test is a further line here."""
+
+AT_THE_TOP = (bits.TEST, errors.TEST)
+"""What stands at the top of likelihood.json; the other tests have a section each."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +108,14 @@ def perform(test: Test, trial: Trial) -> Done:
 def as_json(results: list[Done]) -> dict[str, Any]:
     """The content of likelihood.json.
 
-    The likelihood's numbers are at the top, those of every other test under its name; and what each picture shows.
+    Some numbers are at the top, those of every other test under its name; and what each picture shows.
     """
     report: dict[str, Any] = {}
     sections: dict[str, Any] = {}
     for done in results:
         if done.section is None:
             sections[done.test.name] = {"absent": done.absent}
-        elif done.test is bits.TEST:
+        elif done.test in AT_THE_TOP:
             report |= done.section.numbers
         else:
             sections[done.test.name] = dict(done.section.numbers)
@@ -151,12 +157,11 @@ def _held_out(checkpoint: Checkpoint, store: EpisodeStore, count: int) -> range:
 
 def _lines(trial: Trial, results: list[Done]) -> list[str]:
     """The table: a line or two per test."""
-    settings = trial.settings
-    head = (
-        f"{len(trial.held_out)} held-out episodes, bits/dim ({trial.model.bound}, {settings.samples} dequantisation "
-        f"sample(s)); {len(trial.sampled)} episodes with {settings.rollout_samples} sampled rollouts each"
-    )
-    rows = [head]
+    scored = f", bits/dim ({bits.bound(trial)})" if isinstance(trial.model, LikelihoodModel) else ""
+    rows = [
+        f"{len(trial.held_out)} held-out episodes{scored}; {len(trial.sampled)} episodes with "
+        f"{trial.settings.rollout_samples} sampled rollouts each"
+    ]
     for done in results:
         rows += done.section.lines if done.section else [line(done.test.title.lower(), f"absent: {done.absent}")]
     return rows

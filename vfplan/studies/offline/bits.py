@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -13,14 +10,12 @@ import torch
 from torch import Tensor
 
 from vfplan.metrics.likelihood import Bits, bits_per_dim, shuffled_actions
-from vfplan.metrics.rollout_error import RolloutError, rollout_error
 from vfplan.output.charts import curves, encoded, figure, per_step
 from vfplan.output.page import Picture, Table
 from vfplan.statistics import Estimate
 from vfplan.studies.offline.section import Section, Test, line
 from vfplan.studies.offline.trial import Trial
 
-THUMBNAIL = 16  # pixels: rollout errors are compared at this size
 GIVEN = {
     "": "true actions",
     "_shuffled_actions": "actions of another episode",
@@ -31,8 +26,8 @@ GIVEN = {
 
 def measure(trial: Trial) -> Section:
     """Score every held-out episode under each kind of actions."""
-    bits, error = _score(trial)
-    numbers = _numbers(trial, bits, error)
+    bits = _score(trial)
+    numbers = _numbers(trial, bits)
     curve = {GIVEN[suffix]: per_step(values.per_step) for suffix, values in bits.items()}
     drawn, (axes,) = figure(1, width=6)
     curves(axes, curve, "bits / dim")
@@ -42,12 +37,20 @@ def measure(trial: Trial) -> Section:
         "Bits per dimension of each frame given the true frames before it. Lower is better; a model that understands "
         "actions pays much more as soon as they are wrong.",
     )
-    return Section(numbers, (_table(bits, trial), *_details(bits[""], error), picture), _lines(bits, error))
+    return Section(numbers, (_table(bits, trial), _shares(bits[""]), picture), _lines(bits))
 
 
-def _score(trial: Trial) -> tuple[dict[str, Bits], RolloutError]:
-    """Bits per kind of actions, and the error of a temperature-0 rollout."""
-    held_out, rng = trial.held_out, torch.Generator(trial.device).manual_seed(trial.settings.seed)
+def bound(trial: Trial) -> str:
+    """What the model's bits are."""
+    found, samples = trial.scored_by.bound, trial.settings.samples
+    counted = {"exact": "", "elbo": f", {samples} sample(s)", "dequantised": f", {samples} dequantisation sample(s)"}
+    return found + counted[found]
+
+
+def _score(trial: Trial) -> dict[str, Bits]:
+    """Bits per kind of actions."""
+    model, held_out = trial.scored_by, trial.held_out
+    rng = torch.Generator(trial.device).manual_seed(trial.settings.seed)
     given: dict[str, Tensor] = {"": held_out.actions}
     if held_out.action_dim and len(held_out) > 1:
         given["_shuffled_actions"] = shuffled_actions(held_out.actions, rng)
@@ -56,34 +59,26 @@ def _score(trial: Trial) -> tuple[dict[str, Bits], RolloutError]:
     # Zero actions have noise of their own, so that the two older numbers stay what they were without them.
     generators = {"": rng, "_shuffled_actions": rng, "_no_actions": trial.torch_rng("no actions")}
     parts: dict[str, list[Bits]] = {suffix: [] for suffix in given}
-    errors: list[RolloutError] = []
-    downscale = 1
-    while held_out.store.image_size % (2 * downscale) == 0 and held_out.store.image_size >= 2 * downscale * THUMBNAIL:
-        downscale *= 2
     last = trial.past + min(trial.settings.likelihood_steps or trial.steps, trial.steps)
     for rows, clip in trial.batches(held_out, "bits per dimension"):
         for suffix, chosen in given.items():
             scored = replace(clip, actions=chosen[rows]).until(last)
-            parts[suffix].append(bits_per_dim(trial.model, scored, generators[suffix], samples=trial.settings.samples))
-        errors.append(rollout_error(trial.model, clip, downscale=downscale))
-    joined = {
+            parts[suffix].append(bits_per_dim(model, scored, generators[suffix], samples=trial.settings.samples))
+    return {
         suffix: Bits(np.concatenate([b.per_step for b in part]), np.concatenate([b.per_level for b in part]))
         for suffix, part in parts.items()
     }
-    return joined, reduce(add, errors)
 
 
-def _numbers(trial: Trial, bits: dict[str, Bits], error: RolloutError) -> dict[str, Any]:
+def _numbers(trial: Trial, bits: dict[str, Bits]) -> dict[str, Any]:
     true = bits[""]
     numbers: dict[str, Any] = {
         "num_episodes": len(trial.held_out),
         "num_dequantisation_samples": trial.settings.samples,
-        "bound": trial.model.bound,
+        "bound": trial.scored_by.bound,
         "bits_per_dim": asdict(Estimate.of(true.per_episode)),
         "per_level": [asdict(Estimate.of(level)) for level in true.per_level.T],
         "per_step": [asdict(estimate) for estimate in per_step(true.per_step)],
-        "rollout_error_relative_to_copying": error.pixels.relative,
-        "rollout_colour_error_relative_to_copying": error.colour.relative,
     }
     for suffix, other in bits.items():
         if suffix:
@@ -113,28 +108,18 @@ def _table(bits: dict[str, Bits], trial: Trial) -> Table:
     return Table(
         ("actions given", "bits / dim", "difference"),
         tuple(rows),
-        f"-log2 p of {len(trial.held_out)} held-out episodes per dimension ({trial.model.bound}, "
-        f"{trial.settings.samples} dequantisation sample(s); known frames are free), with 95 % intervals over "
+        f"-log2 p of {len(trial.held_out)} held-out episodes per dimension ({bound(trial)}; "
+        f"known frames are free), with 95 % intervals over "
         "episodes. Lower is better, 8 is knowing nothing; the difference should be far above zero.",
     )
 
 
-def _details(true: Bits, error: RolloutError) -> tuple[Table, Table]:
-    shares = Table(
+def _shares(true: Bits) -> Table:
+    return Table(
         ("level", "bits / dim"),
         tuple((_level(i, true), Estimate.of(level).text(4)) for i, level in enumerate(true.per_level.T)),
         "Where the bits go, level by level of the model; the shares add up to the whole.",
     )
-    marks = [step for step in (1, 2, 5, 10, 20, 50) if step <= len(error.pixels.relative)]
-    rows = {"error / copying": error.pixels, "error / copying, colour": error.colour}
-    relative = Table(
-        ("step", *map(str, marks)),
-        tuple((name, *(_ratio(errors.relative[step - 1]) for step in marks)) for name, errors in rows.items()),
-        f"Squared error of the temperature-0 rollout on {THUMBNAIL}-pixel thumbnails over that of copying the last "
-        "known frame. 0 is perfect, 1 is no better than copying. Colour is what a pixel has beyond its grey: it says "
-        "more of coloured objects, for a grey arm does not count.",
-    )
-    return shares, relative
 
 
 def _level(index: int, bits: Bits) -> str:
@@ -143,24 +128,11 @@ def _level(index: int, bits: Bits) -> str:
     return f"{index}{names.get(index, '')}"
 
 
-def _lines(bits: dict[str, Bits], error: RolloutError) -> tuple[str, ...]:
+def _lines(bits: dict[str, Bits]) -> tuple[str, ...]:
     labels = GIVEN if len(bits) > 1 else {"": "bits / dim"}
     rows = [line(labels[suffix], Estimate.of(values.per_episode).text(4)) for suffix, values in bits.items()]
     levels = ", ".join(f"{level.mean():.4f}" for level in bits[""].per_level.T)
-
-    def at_steps(relative: Sequence[float | None]) -> str:
-        return ", ".join(f"{_ratio(relative[step - 1])} at {step}" for step in (1, 5, 10) if step <= len(relative))
-
-    return (
-        *rows,
-        line("shares of the levels", levels),
-        line("rollout error / copying", at_steps(error.pixels.relative)),
-        line("the same of colour", at_steps(error.colour.relative)),
-    )
-
-
-def _ratio(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return (*rows, line("shares of the levels", levels))
 
 
 TEST = Test(

@@ -85,7 +85,7 @@ def _log2_prob(trial: Trial, steps: list[int], shown: Tensor) -> Floats:
     for rows, clip in trial.batches(trial.sampled, "out-of-sequence frames"):
         for column, step, offered in zip(columns, steps, shown[rows].unbind(1), strict=True):
             context, action = clip.context(past, step - past), clip.actions[:, step - 1 : step]
-            log_prob = trial.model.log_prob(context, action, offered[:, None].to(trial.device), rng)
+            log_prob = trial.scored_by.log_prob(context, action, offered[:, None].to(trial.device), rng)
             column.append(log_prob.per_frame[:, 0].double().cpu())
     scale = math.log(2) * shown[0, 0].numel()
     return torch.stack([torch.cat(column) for column in columns], dim=1).numpy() / scale

@@ -92,7 +92,7 @@ def _excess(trial: Trial, source: Source) -> tuple[float, Floats]:
     steps = range(trial.past - 1, episodes.length)
     dims = 3 * source.image_size**2
     bits = [
-        bits_per_dim(trial.model, clip, rng, samples=trial.settings.samples).per_episode
+        bits_per_dim(trial.scored_by, clip, rng, samples=trial.settings.samples).per_episode
         for _, clip in trial.batches(episodes, "known answers")
     ]
     seed = episodes.store.meta.seed
@@ -130,7 +130,7 @@ def _posterior(trial: Trial, context: Context, action: torch.Tensor, shown: torc
     weights = []
     for sample in range(NOISE_SAMPLES):
         rng = torch.Generator(trial.device).manual_seed(trial.settings.seed + sample)
-        weights.append(trial.model.log_prob(context, action, shown, rng).per_frame[:, 0].double().cpu())
+        weights.append(trial.scored_by.log_prob(context, action, shown, rng).per_frame[:, 0].double().cpu())
     return torch.stack(weights).logsumexp(0).softmax(0).numpy()
 
 

@@ -16,7 +16,7 @@ from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
 from vfplan.metrics.clips import recorded
 from vfplan.metrics.localisation import Colour, Locator, held
-from vfplan.models.base import Clip, Context, LikelihoodModel
+from vfplan.models.base import Clip, Context, LikelihoodModel, WorldModel
 from vfplan.output.progress import Bar
 from vfplan.pixels import frames_from_unit
 from vfplan.studies.offline.settings import Settings
@@ -72,7 +72,7 @@ class Trial:
         UserError: if the episodes are too short for the model.
     """
 
-    def __init__(self, model: LikelihoodModel, held_out: HeldOut, settings: Settings) -> None:
+    def __init__(self, model: WorldModel, held_out: HeldOut, settings: Settings) -> None:
         self.model = model
         self.held_out = held_out
         self.settings = settings
@@ -81,6 +81,13 @@ class Trial:
         if self.steps < 1:
             length = held_out.length + 1
             raise UserError(f"{held_out.store.path} has episodes of {length} frames; the model remembers {self.past}")
+
+    @property
+    def scored_by(self) -> LikelihoodModel:
+        """The model. Raises NotApplicableError if it gives no likelihoods."""
+        if not isinstance(self.model, LikelihoodModel):
+            raise NotApplicableError(f"{type(self.model).__name__} gives no likelihoods: it has no log_prob")
+        return self.model
 
     @property
     def device(self) -> torch.device:
