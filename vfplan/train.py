@@ -12,7 +12,8 @@ from vfplan.sections import plan_command
 from vfplan.training.settings import TrainConfig
 
 HELP = """
-Fit an action-conditioned VideoFlow to stores of episodes. Give run_dir to be able to resume: the same command goes on.
+Fit a world model, by default a VideoFlow, to stores of episodes. Give run_dir to be able to resume: the same command
+goes on.
 
 examples:
   python -m vfplan.train data=data/push run_dir=runs/push
@@ -21,6 +22,7 @@ examples:
   python -m vfplan.train data=[data/push,data/more] shares=[0.5,0.5] run_dir=runs/both   # validated on the first
   python -m vfplan.train data=data/push_slip init=vfplan/checkpoints/push learning.steps=1000   # fine-tune
   python -m vfplan.train data=data/push run_dir=runs/top learning.batch=[0,0,64]   # thumbnails alone: enough to plan
+  python -m vfplan.train model=multiscale data=data/push run_dir=runs/multiscale   # another model than VideoFlow
   python -m vfplan.train -m data=data/push run_dir=runs/beta learning.beta=0,0.5
 """
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from vfplan.costs.base import LatentSpace
 from vfplan.models.base import WorldModel
+from vfplan.models.multiscale import Multiscale, MultiscaleConfig
+from vfplan.models.parts.pixel_objective import PixelObjective
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.trainable import Architecture, Objective, TrainableModel
 from vfplan.models.videoflow import architecture, architecture_2019
@@ -16,6 +18,7 @@ from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
 from vfplan.models.videoflow.growth import grow
 from vfplan.models.videoflow.latent_space import FlowLatents
 from vfplan.models.videoflow.objective import VideoFlowObjective
+from vfplan.models.vpn import VPN, VPNConfig
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ _OF_2019 = Family(
     name="videoflow",
 )
 
+_MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=None, name="multiscale")
+_VPN = Family(VPNConfig, VPN, PixelObjective, recipe=None, name="vpn")
+
 FAMILIES: dict[str, Family] = {
     "videoflow": _DEFAULT,
     "videoflow_bair": _DEFAULT,
@@ -56,6 +62,10 @@ FAMILIES: dict[str, Family] = {
     "videoflow_2019_bair_qual": _OF_2019,
     "videoflow_2019_shapes": _OF_2019,
     "videoflow_2019_small": _OF_2019,
+    "multiscale": _MULTISCALE,
+    "multiscale_published": _MULTISCALE,
+    "vpn": _VPN,
+    "vpn_published": _VPN,
 }
 
 

@@ -37,6 +37,15 @@ class Architecture:
             raise ValueError(f"switches are places in an action of {self.action_dim}; got {self.switches}")
 
 
+def switched(actions: Tensor, switches: Sequence[int]) -> Tensor:
+    """Actions (..., A) with -1 or 1 where only the sign counts."""
+    if not switches:
+        return actions
+    actions, places = actions.clone(), list(switches)
+    actions[..., places] = torch.where(actions[..., places] > 0, 1.0, -1.0).to(actions.dtype)
+    return actions
+
+
 Loss = tuple[Tensor, Sequence[Tensor]]
 """What is descended, and the exact nats that it stands for, of one level or more; without likelihoods, any losses."""
 
@@ -71,7 +80,7 @@ class TrainableModel(nn.Module, WorldModel):
     @property
     @abstractmethod
     def coarsest(self) -> int:
-        """The largest scale that rollouts may be downscaled by."""
+        """The scale at which rollouts are watched while training: that of thumbnails, where it imagines such."""
 
     def initialise(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> None:
         """Set what is set by data before training, if anything is."""

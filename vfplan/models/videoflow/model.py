@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.precision import require_float32
-from vfplan.models.trainable import Architecture, TrainableModel
+from vfplan.models.trainable import Architecture, TrainableModel, switched
 from vfplan.models.videoflow.distributions import LatentDistribution, LatentNoise
 from vfplan.models.videoflow.latent_prior import LatentPrior
 from vfplan.models.videoflow.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState, bounded
@@ -152,7 +152,7 @@ class VideoFlow(TrainableModel):
         memory = state.levels[level]
         if memory is None:
             raise ValueError(f"the state was encoded without level {level}")
-        actions = self._switched(torch.cat([state.actions, action[:, None]], dim=1))
+        actions = switched(torch.cat([state.actions, action[:, None]], dim=1), self.config.switches)
         if level == self.top and self.config.hand:
             assert state.hand is not None
             places = self.config.hand.follow(state.hand, action[:, None])
@@ -160,14 +160,6 @@ class VideoFlow(TrainableModel):
         if memory.coarse is None or coarse is None:
             return memory.latents, None, actions
         return memory.latents, torch.cat([memory.coarse, coarse[:, None]], dim=1), actions
-
-    def _switched(self, actions: Tensor) -> Tensor:
-        """Actions (..., A) with -1 or 1 where only the sign counts."""
-        if not self.config.switches:
-            return actions
-        actions, switches = actions.clone(), list(self.config.switches)
-        actions[..., switches] = torch.where(actions[..., switches] > 0, 1.0, -1.0)
-        return actions
 
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoFlowNoise:
         """Standard-normal noise for the levels that a rollout at `downscale` needs; without a generator none at all."""

@@ -1,0 +1,1 @@
+"""Parts that several world models are made of."""
