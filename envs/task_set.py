@@ -94,8 +94,18 @@ class TaskSet(Tasks[PushOutcome]):
         return environments, observations
 
     def goals(self, *, hand: bool) -> Bytes:
-        """The goal images (N, Y, X, C), with the hand where the push left it or without any."""
-        return self.goal_image if hand else self.goal_image_without_hand
+        """The goal images (N, Y, X, C), with the hand where the push left it or without any.
+
+        They are the stored ones, or drawn from the goal states for an environment of another image size.
+        """
+        stored = self.goal_image if hand else self.goal_image_without_hand
+        if self.config is None or self.config.image_size == stored.shape[1]:
+            return stored
+        shell, drawn = PushEnv(self.config), []
+        for state in self.goal_state:
+            shell.set_state(state)
+            drawn.append(shell.render(hand_visible=hand))
+        return np.stack(drawn)
 
     def distances_cm(self, infos: Sequence[Infos]) -> Floats:
         """How far the target objects were from their goals, (N, T + 1) cm: at the start, and after each action."""

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import envs
-from envs import demands, tasks
+from envs import demands, tasks, worlds
 from envs import task_set as stored
 from envs.base import SPLITS
+from envs.scene import PushConfig
 from envs.task_set import load
 
 SETS = [(name, split) for name in envs.NAMES for split in SPLITS]
@@ -87,6 +88,14 @@ def test_sets_are_generated_from_fixed_seeds_and_written_alike(tmp_path):
         stored.write(again, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert stored.read(tmp_path / "a").goal_state.tobytes() == again.goal_state.tobytes()
+
+
+def test_goals_are_drawn_anew_for_another_image_size():
+    small = worlds.PushWorld(PushConfig(image_size=32)).tasks("dev", 2)
+    for hand in (False, True):
+        stored_goals = load("push", "dev").select(range(2)).goals(hand=hand)
+        averaged = stored_goals.reshape(2, 32, 2, 32, 2, 3).mean((2, 4))
+        assert stored_goals.shape[1] == 64 and np.abs(small.goals(hand=hand) - averaged).mean() < 2
 
 
 def test_splits_share_no_start():

@@ -104,7 +104,13 @@ def test_cells_and_levels_sum_to_the_frame():
     assert torch.allclose(cells.sum((1, 2)), scored.per_frame[:, 0])
 
 
-@pytest.mark.parametrize("size", [12, 24, 4])
-def test_a_size_that_is_no_doubled_base_is_refused(size):
-    with pytest.raises(ValueError, match=f"image_size={size} must be base=8 or that doubled again and again"):
-        MultiscaleConfig(image_size=size)
+@pytest.mark.parametrize(("size", "doublings", "side"), [(64, 3, 8), (48, 3, 6), (20, 2, 5), (8, 0, 8), (15, 0, 15)])
+def test_images_are_halved_as_far_as_they_can_be(size, doublings, side):
+    config = MultiscaleConfig(image_size=size)
+    assert (config.doublings, config.side) == (doublings, side)
+
+
+def test_levels_learn_apart_from_each_other():
+    model = multiscale()
+    parts = [set(model.level_parameters(level)) for level in range(model.num_levels)]
+    assert sum(map(len, parts)) == len(set(model.parameters())) == len(set.union(*parts))

@@ -6,15 +6,17 @@ import torch
 
 from envs.push import PushEnv
 from examples.own_model import Shift, ShiftConfig
+from tests.models.pixel_models import multiscale, vpn
 from vfplan.models.base import Context, LikelihoodModel, WorldModel
 from vfplan.models.oracle import SimulatorOracle
+from vfplan.models.parts.pixel_video import PixelVideo
 from vfplan.models.still import StillModel
 from vfplan.models.trainable import TrainableModel
 from vfplan.models.videoflow import architecture_2019
 from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
 from vfplan.models.videoflow.model import VideoFlow
-from vfplan.pixels import area_average, dequantise
+from vfplan.pixels import area_average, dequantise, frames_from_unit, unit_from_frames
 
 ROWS, STEPS, SIZE = 3, 3, 64
 
@@ -50,7 +52,7 @@ def shift():
     return Shift(ShiftConfig(past_frames=2)).eval()
 
 
-@pytest.fixture(params=[videoflow, videoflow_2019, oracle, still, shift], ids=lambda make: make.__name__)
+@pytest.fixture(params=[videoflow, videoflow_2019, multiscale, vpn, oracle, still, shift], ids=lambda make: make.__name__)
 def model(request):
     return request.param()
 
@@ -67,10 +69,16 @@ def scene():
     return torch.from_numpy(np.stack(frames)).permute(0, 1, 4, 2, 3), np.stack(states)
 
 
+def size(model):
+    """What the model draws in the time of a test; the others draw the scene as it is."""
+    return model.config.image_size if isinstance(model, PixelVideo) else SIZE
+
+
 def context(model, scene, rows=slice(None)):
     frames, states = scene
     past = model.past_frames
-    frames = frames[rows, -past:]
+    shrunk = area_average(unit_from_frames(frames[rows, -past:]), SIZE // size(model))
+    frames = frames_from_unit(shrunk)
     return Context(frames, torch.zeros(len(frames), past - 1, 4), states[rows] if model.reads_simulator else None)
 
 
@@ -92,7 +100,7 @@ def test_is_a_world_model(model):
 
 def test_decodes_to_images_in_the_unit_range(model, scene):
     images = imagine(model, model.encode(context(model, scene)), actions())
-    assert images.shape == (ROWS, STEPS, 3, SIZE, SIZE) and images.dtype == torch.float32
+    assert images.shape == (ROWS, STEPS, 3, size(model), size(model)) and images.dtype == torch.float32
     assert images.min() >= 0 and images.max() <= 1
 
 
@@ -156,7 +164,7 @@ def test_thumbnails_are_area_averages_or_refused(model, scene):
 
 
 def test_no_call_changes_the_model(model, scene):
-    parameters = dict(model.state_dict()) if isinstance(model, VideoFlow) else {}
+    parameters = dict(model.state_dict()) if isinstance(model, torch.nn.Module) else {}
     before = {name: value.clone() for name, value in parameters.items()}
     state, plan = model.encode(context(model, scene)), actions()
     noise = model.sample_noise(ROWS, STEPS, torch.Generator().manual_seed(1))
@@ -178,6 +186,24 @@ def test_likelihoods_sum_to_their_levels_and_depend_on_the_actions(model, scene)
     assert torch.allclose(found.per_level.sum(2), found.per_frame, rtol=1e-5)
     assert torch.equal(found.per_frame, again.per_frame)
     assert not torch.allclose(found.per_frame, other.per_frame)
+
+
+def test_a_scale_that_does_not_divide_is_refused(model):
+    if isinstance(model, PixelVideo):
+        with pytest.raises(ValueError, match="downscale must divide the image size 8; got 3"):
+            model.sample_noise(ROWS, STEPS, None, downscale=3)
+
+
+def test_exact_probabilities_need_no_noise(model, scene):
+    if not isinstance(model, PixelVideo):
+        return
+    seen, plan = context(model, scene), actions()
+    frames = seen.frames[:, -1:].expand(-1, STEPS, -1, -1, -1)
+    with torch.no_grad():
+        found, again = (model.log_prob(seen, plan, frames, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+        cells = model.cell_log_prob(seen, plan[:, 0], frames[:, 0])
+    assert model.bound == "exact" and torch.equal(found.per_frame, again.per_frame)
+    assert torch.allclose(cells.sum((1, 2)), found.per_frame[:, 0], rtol=1e-5)
 
 
 def test_a_frame_is_the_image_of_its_latents(model, scene):

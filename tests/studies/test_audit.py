@@ -111,7 +111,10 @@ def test_every_default_cost_is_judged_on_a_learned_model(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["model=oracle"], "cost latent looks into the latents of a learned flow; this model has none"),
+        (
+            ["model=oracle", "costs=[{name: latent}]"],
+            "costs that look into latents cannot be judged: this model has none",
+        ),
         (["costs=[{name: pixle}]"], "unknown cost 'pixle'; did you mean 'pixel'"),
         (["costs=[{name: pixel, settings: {blurs: [1]}}]"], "unknown key 'pixel.blurs'"),
         (["costs=[]"], "costs must be one or more of {name, label, settings}"),

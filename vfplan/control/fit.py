@@ -81,7 +81,7 @@ def load_trained(name: str, world: World[Any], precision: Precision, device: tor
                 f"checkpoint {path} was trained on {key}={trained.get(key)}, but {_called(world)} has "
                 f"{key}={wanted[key]}"
             )
-    for line in _other_versions(path, checkpoint, world):
+    for line in (*_other_versions(path, checkpoint, world), *filter(None, [checkpoint.model.why_slow])):
         print(f"warning: {line}", file=sys.stderr, flush=True)
     checkpoint.model.set_compute_dtype(network_dtype(precision, device))
     return checkpoint

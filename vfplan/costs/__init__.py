@@ -16,7 +16,7 @@ from vfplan.costs.goal_image import GoalImage, GoalImageConfig
 from vfplan.costs.goal_likelihood import GoalLikelihood, GoalLikelihoodConfig
 from vfplan.costs.latent import Latent, LatentConfig
 from vfplan.costs.pixel import Chroma, ChromaConfig, Pixel, PixelConfig
-from vfplan.costs.singles import SINGLES, build_single, config_of
+from vfplan.costs.singles import SINGLES, NoLatentsError, build_single, config_of
 from vfplan.costs.weighted_sum import SumConfig, Term, WeightedSum
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Latent",
     "LatentConfig",
     "LatentSpace",
+    "NoLatentsError",
     "Pixel",
     "PixelConfig",
     "SumConfig",
@@ -75,6 +76,6 @@ def build_cost(config: CostConfig, space: LatentSpace | None = None) -> Cost:
         space: the model's latents, where it has any.
 
     Raises:
-        UserError: if the cost needs them and there are none.
+        NoLatentsError: if the cost needs them and there are none.
     """
     return WeightedSum(config, space) if isinstance(config, SumConfig) else build_single(config, space)

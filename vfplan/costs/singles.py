@@ -15,6 +15,11 @@ from vfplan.costs.pixel import Chroma, ChromaConfig, Pixel, PixelConfig
 from vfplan.errors import UserError
 from vfplan.schema import from_mapping, unknown_message
 
+
+class NoLatentsError(UserError):
+    """A cost looks into the latents of a model that has none."""
+
+
 SINGLES: dict[str, type[CostConfig]] = {}
 _MADE_BY: dict[type[CostConfig], Callable[..., Cost]] = {}
 
@@ -45,7 +50,7 @@ def build_single(config: CostConfig, space: LatentSpace | None) -> Cost:
     if not config.needs_latents:
         return made_by(config)
     if space is None:
-        raise UserError(f"cost {config.name} looks into the latents of a learned flow; this model has none")
+        raise NoLatentsError(f"cost {config.name} looks into the latents of a learned flow; this model has none")
     return made_by(config, space)
 
 

@@ -37,7 +37,7 @@ class MultiscaleConfig(Architecture):
     name: str = "multiscale"
     past_frames: int = within(2, 1, 256)
     base: int = within(8, 1, 4096)
-    """b, the side of the picture that is drawn place by place."""
+    """The image is halved as long as its side is even and larger than this; what is left is drawn place by place."""
     width: int = within(32, 1, 16384)
     """Channels of the networks."""
     blocks: int = within(3, 0, 256)
@@ -55,13 +55,19 @@ class MultiscaleConfig(Architecture):
         super().__post_init__()
         if self.hand:
             raise ValueError(f"{self.name} cannot be told where the hand is; expected hand=null")
-        if self.image_size != self.base * 2**self.doublings:
-            raise ValueError(f"image_size={self.image_size} must be base={self.base} or that doubled again and again")
 
     @property
     def doublings(self) -> int:
         """D, how often the small picture is doubled."""
-        return max(0, (self.image_size // self.base).bit_length() - 1)
+        side = self.image_size
+        while side > self.base and side % 2 == 0:
+            side //= 2
+        return (self.image_size // side).bit_length() - 1
+
+    @property
+    def side(self) -> int:
+        """b, the side of the small picture."""
+        return self.image_size >> self.doublings
 
     @property
     def sources(self) -> int:
@@ -105,7 +111,7 @@ class Multiscale(PixelVideo):
             for side in sides
         )
         outer = 2 * config.masked_width
-        self.base_net = PastNet(config, config.base, 0)
+        self.base_net = PastNet(config, config.side, 0)
         self.condition = nn.Conv2d(config.width, outer, 1)
         self.trunk = MaskedTrunk(config.channels, config.masked_width, config.dilations)
         sizes = [config.width] * config.doublings + [outer]
@@ -121,11 +127,17 @@ class Multiscale(PixelVideo):
     @property
     def passes_per_frame(self) -> int:
         """Networks that are run one after the other to draw a frame."""
-        return self.shape.base**2 + self.shape.base + 1 + len(GROUPS) * self.shape.doublings
+        return self.shape.side**2 + self.shape.side + 1 + len(GROUPS) * self.shape.doublings
 
     def level_dims(self, level: int) -> int:
         """The number of values in a level."""
         return self.shape.channels * sum(len(rows) * len(columns) for rows, columns in self.grids(level))
+
+    def level_parameters(self, level: int) -> list[nn.Parameter]:
+        """The parameters of a level's networks and of its heads."""
+        small = level == self.shape.doublings
+        networks = [self.base_net, self.condition, self.trunk] if small else [self.nets[level]]
+        return [parameter for part in (*networks, self.heads[level]) for parameter in part.parameters()]
 
     def level_log_prob(self, level: int, past: Past, frame: Tensor) -> Tensor:
         """Log-probability (B, Y, X) nats of the pixels of a level; 0 at all others."""
@@ -175,7 +187,7 @@ class Multiscale(PixelVideo):
 
     def _condition(self, past: Past) -> Tensor:
         """What the small picture is drawn from besides itself."""
-        nothing = self.condition.weight.new_zeros(len(past.frames), 0, self.shape.base, self.shape.base)
+        nothing = self.condition.weight.new_zeros(len(past.frames), 0, self.shape.side, self.shape.side)
         return self.condition(self.base_net(past, self.seen_actions(past), nothing))
 
     def _heads(self, level: int) -> PixelHeads:

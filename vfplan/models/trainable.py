@@ -50,6 +50,9 @@ Loss = tuple[Tensor, Sequence[Tensor]]
 """What is descended, and the exact nats that it stands for, of one level or more; without likelihoods, any losses."""
 
 
+SLOW = 500  # passes per frame
+
+
 class Objective(Protocol):
     """What a model learns from clips; the learner brings optimiser, schedule, average and resuming."""
 
@@ -81,6 +84,21 @@ class TrainableModel(nn.Module, WorldModel):
     @abstractmethod
     def coarsest(self) -> int:
         """The scale at which rollouts are watched while training: that of thumbnails, where it imagines such."""
+
+    @property
+    def passes_per_frame(self) -> int:
+        """Networks that are run one after the other to imagine a frame, as far as pixels wait for each other."""
+        return 1
+
+    @property
+    def why_slow(self) -> str:
+        """A line for whoever has to wait; empty for a model that imagines quickly."""
+        if self.passes_per_frame < SLOW:
+            return ""
+        return (
+            f"{self.config.name} draws a frame in {self.passes_per_frame:,} passes, one after the other: what imagines "
+            "many takes minutes to hours"
+        )
 
     def initialise(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> None:
         """Set what is set by data before training, if anything is."""

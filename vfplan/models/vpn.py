@@ -95,6 +95,10 @@ class VPN(PixelVideo):
         """The number of values in a frame."""
         return self.shape.channels * self.shape.image_size**2
 
+    def level_parameters(self, level: int) -> list[nn.Parameter]:
+        """All parameters."""
+        return list(self.parameters())
+
     def level_log_prob(self, level: int, past: Past, frame: Tensor) -> Tensor:
         """Log-probability (B, Y, X) nats of all pixels."""
         features = self.trunk(scaled(frame, self.places), self.encoded(past))

@@ -80,6 +80,8 @@ def _run(config: TrainConfig, stop: Stop) -> Trained | None:
         recorder = Recorder(RunDir(config.run_dir, config), config, learner, validator, data)
         count = sum(parameter.numel() for parameter in learner.model.parameters())
         episodes = sum(map(len, data.stores))
+        if why := learner.model.why_slow:
+            _warn(f"{why}, as validation does (validation_episodes, validate_every)")
         print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
         _loop(learner, sampler, config, recorder, stop)
     recorder.farewell()

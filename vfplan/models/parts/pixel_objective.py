@@ -41,8 +41,8 @@ class PixelObjective:
         return [(list(self.model.parameters()), 1.0)]
 
     def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
-        """All together."""
-        return [("the model", list(self.model.parameters()))]
+        """Each level that learns by itself."""
+        return [(f"level {level}", self.model.level_parameters(level)) for level, _ in self._learned()]
 
     def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of each level that learns on one micro-batch, and its exact nats."""

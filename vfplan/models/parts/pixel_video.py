@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.trainable import Architecture, TrainableModel, switched
@@ -91,14 +91,13 @@ class PixelVideo(TrainableModel):
     def num_levels(self) -> int:
         """L."""
 
-    @property
-    @abstractmethod
-    def passes_per_frame(self) -> int:
-        """Networks that are run one after the other to draw a frame."""
-
     @abstractmethod
     def level_dims(self, level: int) -> int:
         """The number of values in a level."""
+
+    @abstractmethod
+    def level_parameters(self, level: int) -> list[nn.Parameter]:
+        """The parameters that a level's log-probabilities depend on, and no other level's do."""
 
     @abstractmethod
     def level_log_prob(self, level: int, past: Past, frame: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ E problem, N candidate, T step, A action. Distances of objects from their goals 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -63,9 +63,19 @@ class Auditor:
         self.device, self.model, self.tasks = self.loop.device, self.loop.model, self.loop.tasks
         self.checkpoint_sha256 = self.loop.checkpoint_sha256
         self.simulator = SimulatorOracle(config.env, device=self.device)
-        space = latent_space(self.model)
-        self.costs = {cost.title: costs.build_cost(cost.config(), space) for cost in config.costs}
+        self.costs = dict(self._costs())
+        if not self.costs:
+            raise UserError("costs that look into latents cannot be judged: this model has none")
         self.planner, self.about = self.loop.planner, self.loop.description
+
+    def _costs(self) -> Iterator[tuple[str, Cost]]:
+        """Those that the model can be judged by, and what each is called."""
+        space = latent_space(self.model)
+        for cost in self.config.costs:
+            try:
+                yield cost.title, costs.build_cost(cost.config(), space)
+            except costs.NoLatentsError as error:
+                print(f"left out: {error}")
 
     @property
     def elites(self) -> int:

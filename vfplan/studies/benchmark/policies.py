@@ -101,7 +101,7 @@ class PolicyLoop:
             self.policy(env, task, self.tasks, np.random.default_rng([self.seed, task]))
             for env, task in zip(environments, group, strict=True)
         ]
-        problem = Problem(environments, observations, part.goal_image)
+        problem = Problem(environments, observations, part.goals(hand=True))
         with misbehaving(self.env.name, group):
             return run_episodes(problem, Acting(acting), self.steps, progress=progress)
 

@@ -141,7 +141,7 @@ class Laboratory:
             environment.reset(seed=seed, options={"state": state})[0]
             for environment, seed, state in zip(environments, part.seeds, part.start_state, strict=True)
         ]
-        return Problem(environments, observations, part.goal_image_without_hand, self.proprioception)
+        return Problem(environments, observations, part.goals(hand=False), self.proprioception)
 
 
 def run(config: MonitorConfig) -> None:

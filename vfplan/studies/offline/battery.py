@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,8 @@ def run(config: EvaluateConfig) -> Tested:
     _check_fit(checkpoint, store, folder)
     chosen, length = store.lasting(_held_out(checkpoint, store, config.episodes))
     trial = Trial(checkpoint.model, HeldOut(store, chosen, checkpoint.model.action_dim, device, length), config)
+    if why := checkpoint.model.why_slow:
+        print(f"warning: {why}", file=sys.stderr, flush=True)
     target = RunDir(config.run_dir, config)
     results = [perform(test, trial) for test in TESTS]
     report = {**as_json(results), "checkpoint_sha256": checkpoint.sha256, "data_digest": store.digest}
