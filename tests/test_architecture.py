@@ -41,8 +41,8 @@ BESIDE = {
     "gymnasium": set(),
     "configs": {"cli"},
 }
-# Commands that read settings as `vfplan.plan` does.
-PLANNED_WITH = {("benchmark", "plan"), ("collect", "plan"), ("doctor", "plan")}
+# Commands that read settings as another one does.
+PLANNED_WITH = {("benchmark", "plan"), ("collect", "plan"), ("doctor", "plan"), ("speed", "train")}
 EXCEPTIONS = {("vfplan.models.oracle", "envs")}  # the simulator as a model
 
 # (modules, what they must not import, exceptions) within that.

@@ -20,6 +20,7 @@ GIVEN = {
     "generate": [],
     "monitor": [],
     "plan": [],
+    "speed": [],
     "predictability": [],
     "report": ["runs=somewhere"],
     "train": ["data=somewhere"],

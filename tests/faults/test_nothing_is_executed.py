@@ -69,6 +69,7 @@ COMMANDS = {
     "predictability": ["env=push", "episodes=24", "steps=2", "workers=1", "device=cpu", "env.length=8"],
     "check": ["env=push", "env.length=2"],
     "card": ["checkpoint={run}/checkpoint", "out={here}/card.md"],
+    "speed": ["models=[videoflow]", "image_size=16", "rows=1", "steps=1", "repeats=1", "device=cpu"],
     "data": ["verify", "data={store}"],
     "report": ["{run}", "out={here}/report.html"],
     "data inspect": ["inspect", "data={store}"],
@@ -168,6 +169,7 @@ def test_a_store_names_nothing_that_is_imported(command, keys, store, run, trap,
     given = {
         "train": [f"data={evil}", *TINY, "learning.steps=1", f"run_dir={tmp_path / 'out'}"],
         "evaluate": [f"data={evil}", f"checkpoint={run}/checkpoint", "device=cpu", f"run_dir={tmp_path / 'out'}"],
+        "speed": ["models=[videoflow]", "image_size=16", "rows=1", "steps=1", "repeats=1", "device=cpu"],
         "data": ["verify", f"data={evil}"],
     }[command]
     with watched() as seen:

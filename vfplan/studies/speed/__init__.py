@@ -1,0 +1,1 @@
+"""How many frames models imagine per second, side by side."""
