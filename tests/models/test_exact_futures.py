@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from tests.models.pixel_models import trained
-from tests.models.test_known_futures import DRAWN, ENTROPY, bits_per_frame, draw, samples
+from tests.models.test_known_futures import DRAWN, ENTROPY, OUTCOMES, START, bits_per_frame, draw, samples
 from vfplan.data.known import Noise
 from vfplan.metrics.likelihood import bits_per_dim
-from vfplan.models.base import Clip
+from vfplan.models.base import Clip, Context
 from vfplan.models.multiscale import MultiscaleConfig
 from vfplan.models.vpn import VPNConfig
 from vfplan.statistics import chi_square_p_value
@@ -33,9 +33,14 @@ def test_eight_futures_are_known_by_whoever_draws_place_by_place(kind):
 
 
 def test_groups_that_are_drawn_at_once_pay_for_it():
-    """Places of one group do not hear of each other: samples may be torn, and bits are never below the entropy."""
-    model = trained(MultiscaleConfig(**MOVING, base=2), draw, steps=250, rows=16)
-    assert ENTROPY + 0.3 < bits_per_frame(model) < ENTROPY + 2
+    """Places of one group do not hear of each other: samples are torn, and bits are above the entropy."""
+    model = trained(MultiscaleConfig(**MOVING, base=2), draw, steps=350)
+    assert ENTROPY + 0.3 < bits_per_frame(model) < ENTROPY + 2.5
+    context = Context(START[:1, None].expand(DRAWN, -1, -1, -1, -1), torch.zeros(DRAWN, 0, 0))
+    noise = model.sample_noise(DRAWN, 1, torch.Generator().manual_seed(0))
+    images = 256 * model.decode(model.rollout(model.encode(context), torch.zeros(DRAWN, 1, 0), noise))
+    nearest = (images - OUTCOMES[:1].float()).square().mean((2, 3, 4)).sqrt().min(1).values
+    assert (nearest > 2).float().mean() > 0.2
 
 
 @pytest.mark.parametrize("config", [VPNConfig, MultiscaleConfig])

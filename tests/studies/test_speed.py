@@ -44,11 +44,10 @@ def test_a_checkpoint_is_timed_at_its_own_size(run, tmp_path, capsys):
         (["models=[videofloww]"], "unknown model 'videofloww'; did you mean 'videoflow'"),
         (["models=[]"], "models and downscales must name one or more each"),
         (["image_size=18"], "models: videoflow: image_size=18 cannot be halved for 3 levels"),
-        (["rows=0"], "rows must be in [1, 100000], got 0"),
+        (["rows=0"], "rows must be in [1, 1e5], got 0"),
     ],
 )
 def test_what_cannot_be_timed_is_one_line(given, words, tmp_path, capsys):
-    assert refused(capsys, speed, ["models=[videoflow]", *QUICK, f"run_dir={tmp_path / 'out'}", *given]).startswith(
-        words
-    )
+    arguments = ["models=[videoflow]", *QUICK, f"run_dir={tmp_path / 'out'}", *given]
+    assert refused(capsys, speed, arguments).startswith(words)
     assert not (tmp_path / "out").exists()
