@@ -59,10 +59,9 @@ def _models() -> dict[str, Any]:
 
 
 def _learning() -> dict[str, Any]:
-    from vfplan.models.recipe import LearningConfig
     from vfplan.models.registry import FAMILIES
 
-    return {name: family.recipe or LearningConfig for name, family in FAMILIES.items()}
+    return {name: family.recipe for name, family in FAMILIES.items()}
 
 
 # A folder of its own: `model` is a group here, whose files are architectures, and a plain key of the other commands.

@@ -4,7 +4,7 @@ import torch
 
 from vfplan.models.base import Clip
 from vfplan.models.multiscale import MultiscaleConfig
-from vfplan.models.recipe import LearningConfig
+from vfplan.models.recipe import Recipe
 from vfplan.models.registry import build_model
 from vfplan.models.vpn import VPNConfig
 from vfplan.training.learner import Learner
@@ -32,7 +32,7 @@ def vpn(image_size=8, **changes):
 def trained(config, frames, *, steps, rows=32, rate=0.01):
     """A model that learned from `frames`, a function from rows and seed to clips (rows, P + 1, C, Y, X)."""
     torch.manual_seed(0)
-    learning = LearningConfig(steps=steps, batch=(rows,), learning_rate=rate, warmup=30, ema=0.98)
+    learning = Recipe(steps=steps, batch=(rows,), learning_rate=rate, warmup=30, ema=0.98)
     learner = Learner(build_model(config), learning, seed=0, device=torch.device("cpu"))
     for step in range(steps):
         learner.step(Clip(frames(rows, step), torch.zeros(rows, config.past_frames, 0)))

@@ -10,7 +10,7 @@ from vfplan.costs.base import LatentSpace
 from vfplan.models.base import WorldModel
 from vfplan.models.multiscale import Multiscale, MultiscaleConfig
 from vfplan.models.parts.pixel_objective import PixelObjective
-from vfplan.models.recipe import LearningConfig
+from vfplan.models.recipe import LearningConfig, Recipe
 from vfplan.models.trainable import Architecture, Objective, TrainableModel
 from vfplan.models.videoflow import architecture, architecture_2019
 from vfplan.models.videoflow.architecture import VideoFlowConfig
@@ -28,30 +28,32 @@ class Family:
     config: type[Architecture]
     assemble: Callable[[Any], TrainableModel]
     """From a configuration to a freshly initialised model."""
-    objective: Callable[[Any, LearningConfig], Objective]
+    objective: Callable[[Any, Any], Objective]
     """From a model and a recipe to what it learns from clips; ValueError for a recipe that does not fit."""
     grow: Callable[[Any, Any], TrainableModel | None] = lambda model, wanted: None
     """From a model to a larger one of another configuration that foretells the same; None if it cannot."""
     latents: Callable[[Any], LatentSpace] | None = None
     """From a model to what costs may ask of its latents; None if it has none."""
-    recipe: LearningConfig | None = field(default_factory=lambda: LearningConfig(batch=(16,), imagined_steps=0))
-    """What it is fitted with by default; None where files in `configs/training/learning/` say it."""
+    recipe: Recipe | type[Recipe] = field(default_factory=lambda: LearningConfig(batch=(16,), imagined_steps=0))
+    """What it is fitted with by default; or its kind, where files in `configs/training/learning/` say the numbers."""
     name: str = ""
     """What all its models are called when one is planned with; empty for the name that each is registered by."""
 
 
-_DEFAULT = Family(VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents, None, "videoflow")
+_DEFAULT = Family(
+    VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents, LearningConfig, "videoflow"
+)
 _OF_2019 = Family(
     VideoFlow2019Config,
     architecture_2019.assemble,
     VideoFlowObjective,
     latents=FlowLatents,
-    recipe=None,
+    recipe=LearningConfig,
     name="videoflow",
 )
 
-_MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=None, name="multiscale")
-_VPN = Family(VPNConfig, VPN, PixelObjective, recipe=None, name="vpn")
+_MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
+_VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
 
 FAMILIES: dict[str, Family] = {
     "videoflow": _DEFAULT,
@@ -85,9 +87,13 @@ def build_model(config: Architecture) -> TrainableModel:
     return FAMILIES[config.name].assemble(config)
 
 
-def objective_of(model: TrainableModel, recipe: LearningConfig) -> Objective:
+def objective_of(model: TrainableModel, recipe: Recipe) -> Objective:
     """What a model learns from clips. Raises ValueError for a recipe that does not fit it."""
-    return FAMILIES[model.config.name].objective(model, recipe)
+    family = FAMILIES[model.config.name]
+    kind = family.recipe if isinstance(family.recipe, type) else type(family.recipe)
+    if not isinstance(recipe, kind):
+        raise ValueError(f"{model.config.name} is another kind of model than learning={recipe.name} is for")
+    return family.objective(model, recipe)
 
 
 def grown(model: TrainableModel, wanted: Architecture) -> TrainableModel | None:

@@ -36,14 +36,13 @@ class Architecture:
         if self.switches and not 0 <= min(self.switches) <= max(self.switches) < self.action_dim:
             raise ValueError(f"switches are places in an action of {self.action_dim}; got {self.switches}")
 
-
-def switched(actions: Tensor, switches: Sequence[int]) -> Tensor:
-    """Actions (..., A) with -1 or 1 where only the sign counts."""
-    if not switches:
+    def seen_actions(self, actions: Tensor) -> Tensor:
+        """Actions (..., A) with -1 or 1 where only the sign counts."""
+        if not self.switches:
+            return actions
+        actions, switches = actions.clone(), list(self.switches)
+        actions[..., switches] = torch.where(actions[..., switches] > 0, 1.0, -1.0).to(actions.dtype)
         return actions
-    actions, places = actions.clone(), list(switches)
-    actions[..., places] = torch.where(actions[..., places] > 0, 1.0, -1.0).to(actions.dtype)
-    return actions
 
 
 Loss = tuple[Tensor, Sequence[Tensor]]

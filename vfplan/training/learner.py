@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vfplan.errors import said
 from vfplan.models.base import Clip
-from vfplan.models.recipe import LearningConfig
+from vfplan.models.recipe import Recipe
 from vfplan.models.registry import objective_of
 from vfplan.models.trainable import TrainableModel
 from vfplan.training.distributed import ALONE, Processes
@@ -29,7 +29,7 @@ class Learner:
     def __init__(
         self,
         model: TrainableModel,
-        config: LearningConfig,
+        config: Recipe,
         *,
         seed: int,
         device: torch.device,

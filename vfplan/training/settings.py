@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from vfplan.checks import MOST_SEED, require_ranges, within
 
 if TYPE_CHECKING:
-    from vfplan.models.recipe import LearningConfig
+    from vfplan.models.recipe import Recipe
     from vfplan.models.trainable import Architecture
 
 LOGGERS = ("jsonl", "csv", "tensorboard", "wandb", "trackio")
@@ -20,7 +20,7 @@ class TrainConfig:
 
     data: str | tuple[str, ...]
     model: Architecture
-    learning: LearningConfig
+    learning: Recipe
     shares: tuple[float, ...] | None = within(None, 0, 1)
     init: str = ""
     actions: Literal["all", "none"] = "all"

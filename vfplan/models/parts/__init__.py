@@ -1,1 +1,1 @@
-"""Parts that several world models are made of."""
+"""What several world models are made of: networks, distributions, losses; no model."""

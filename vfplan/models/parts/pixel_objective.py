@@ -10,7 +10,7 @@ from torch import nn
 
 from vfplan.models.base import Clip
 from vfplan.models.parts.pixel_video import Past, PixelVideo
-from vfplan.models.recipe import LearningConfig
+from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
 
 
@@ -21,7 +21,7 @@ class PixelObjective:
         ValueError: for a recipe that does not fit the model.
     """
 
-    def __init__(self, model: PixelVideo, recipe: LearningConfig) -> None:
+    def __init__(self, model: PixelVideo, recipe: Recipe) -> None:
         self.model, self.recipe = model, recipe
         self.batch = recipe.batch * model.num_levels if len(recipe.batch) == 1 else recipe.batch
         if len(self.batch) != model.num_levels:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.models.base import Context, LogProb, Noise, State
-from vfplan.models.trainable import Architecture, TrainableModel, switched
+from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.pixels import area_average, unit_from_frames
 
 THUMBNAIL = 16  # pixels: the size at which rollouts are watched while training
@@ -120,7 +120,7 @@ class PixelVideo(TrainableModel):
         """The actions (B, P, A) as networks see them; one that is zero for a model that takes none."""
         if not self.action_dim:
             return past.actions.new_zeros(*past.actions.shape[:2], 1)
-        return switched(past.actions, self.config.switches)
+        return self.config.seen_actions(past.actions)
 
     def encode(self, context: Context) -> Past:
         """Remember the context."""

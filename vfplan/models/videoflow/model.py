@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vfplan.flows import Level, initialise_actnorms
 from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.precision import require_float32
-from vfplan.models.trainable import Architecture, TrainableModel, switched
+from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.models.videoflow.distributions import LatentDistribution, LatentNoise
 from vfplan.models.videoflow.latent_prior import LatentPrior
 from vfplan.models.videoflow.latents import LevelMemory, VideoFlowNoise, VideoFlowRollout, VideoFlowState, bounded
@@ -152,7 +152,7 @@ class VideoFlow(TrainableModel):
         memory = state.levels[level]
         if memory is None:
             raise ValueError(f"the state was encoded without level {level}")
-        actions = switched(torch.cat([state.actions, action[:, None]], dim=1), self.config.switches)
+        actions = self.config.seen_actions(torch.cat([state.actions, action[:, None]], dim=1))
         if level == self.top and self.config.hand:
             assert state.hand is not None
             places = self.config.hand.follow(state.hand, action[:, None])
