@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from tests.rows import Rows
 from torch import nn
 
 from tests.refusal import refused
-from tests.rows import Rows
 from vfplan.benchmark import main as benchmark
 from vfplan.models.base import LikelihoodModel, MonitorableModel
 from vfplan.models.checkpoint import load_checkpoint

@@ -52,7 +52,9 @@ def shift():
     return Shift(ShiftConfig(past_frames=2)).eval()
 
 
-@pytest.fixture(params=[videoflow, videoflow_2019, multiscale, vpn, oracle, still, shift], ids=lambda make: make.__name__)
+@pytest.fixture(
+    params=[videoflow, videoflow_2019, multiscale, vpn, oracle, still, shift], ids=lambda make: make.__name__
+)
 def model(request):
     return request.param()
 
