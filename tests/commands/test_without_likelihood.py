@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from tests.rows import Rows
 from torch import nn
 
 from tests.refusal import refused
@@ -15,6 +14,7 @@ from vfplan.models.checkpoint import load_checkpoint
 from vfplan.models.oracle import NoNoise
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.registry import FAMILIES, Family, register
+from vfplan.models.rows import Rows
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.monitor import main as monitor
 from vfplan.pixels import area_average, unit_from_frames
