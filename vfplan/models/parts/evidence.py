@@ -1,0 +1,99 @@
+"""What world models with latents learn from clips: the evidence lower bound, or the objective of their papers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vfplan.models.base import Clip
+from vfplan.models.parts.emission import Emitted, Independent, OneScale
+from vfplan.models.parts.gaussian import at_least
+from vfplan.models.parts.latent_video import Inferred, LatentVideo
+from vfplan.models.parts.schedules import ramp, truth_share
+from vfplan.models.recipe import VariationalRecipe
+from vfplan.models.trainable import Loss
+
+
+class Evidence:
+    """The loss of a model with latents: what a frame costs given its latents, and what they cost.
+
+    Raises:
+        ValueError: for a recipe that does not fit the model.
+    """
+
+    def __init__(self, model: LatentVideo, recipe: VariationalRecipe) -> None:
+        self.model, self.recipe = model, recipe
+        config = model.config
+        self.dims = config.channels * config.image_size**2
+        if len(recipe.batch) != 1:
+            raise ValueError(f"batch needs one number for {config.name}; got {recipe.batch}")
+        if recipe.lead_in >= model.past_frames:
+            raise ValueError(
+                f"lead_in={recipe.lead_in} leaves none of past_frames={model.past_frames} frames to the episode"
+            )
+        if recipe.loss == "published" and not isinstance(model.emission, OneScale):
+            raise ValueError(f"loss=published needs model.emission=sigma or laplace; got {model.config.emission}")
+
+    @property
+    def window(self) -> int:
+        """Frames per clip."""
+        return self.model.past_frames + self.recipe.frames
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """All of the model at the full rate."""
+        return [(list(self.model.parameters()), 1.0)]
+
+    def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
+        """All of the model together."""
+        return [("the model", list(self.model.parameters()))]
+
+    def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
+        """The loss of one micro-batch, and what its frames and latents cost in nats per frame."""
+        size = self.recipe.batch[0] // self.recipe.micro_batches
+        yield self._loss(clip.take(slice(part * size, (part + 1) * size)), step, rng)
+
+    def report(self, nats: Sequence[float]) -> dict[str, float]:
+        """Bits per dimension, of which the latents have `kl_bits` per frame."""
+        bits = [value / math.log(2) for value in nats]
+        return {"bits_per_dim": sum(bits) / self.dims, "kl_bits": bits[1]}
+
+    def _loss(self, clip: Clip, step: int, rng: torch.Generator) -> Loss:
+        past, model = self.model.past_frames, self.model
+        state = model.encode(clip.context(past))
+        frames, actions = clip.frames[:, past:], model.actions(clip.actions[:, past - 1 :])
+        images, noise = model.images(frames), model.sample_noise(len(actions), actions.shape[1], rng)
+        shown = truth_share(step, self.recipe.sampling_decay)
+        warm = ramp(step, self.recipe.kl_warmup * self.recipe.steps)
+        loss, nats = torch.zeros((), device=images.device), []
+        for index in range(frames.shape[1]):
+            seen = model.look(images[:, index])
+            inferred = model.infer(state, actions[:, index], seen, noise.at(index))
+            output, last = model.paint(inferred.features, inferred.state), inferred.state.newest.image
+            emitted = model.emission(output, last)
+            learned, exact = self._frame_loss(emitted, inferred, frames[:, index], images[:, index], warm)
+            loss = loss + learned / frames.shape[1]
+            nats.append(exact)
+            if shown < 1 and index + 1 < frames.shape[1]:
+                truth = torch.rand(len(images), generator=rng, device=images.device) < shown
+                seen = seen.blend(model.look(emitted.image.detach()), truth)
+            state = model.notice(inferred.state, seen)
+        return loss, list(torch.stack(nats).mean(0).detach())
+
+    def _frame_loss(
+        self, emitted: Emitted, inferred: Inferred, frame: Tensor, image: Tensor, warm: float
+    ) -> tuple[Tensor, Tensor]:
+        """What is descended of one frame, and its exact cost (2,) in nats: of the frame, and of its latents."""
+        distance = None
+        if self.recipe.loss == "published":
+            assert isinstance(emitted, Independent)
+            distance, emitted = emitted.distance(image).mean(), emitted.of_scale()
+        nats, divergences = -emitted.log_prob(frame).mean(), inferred.divergences()
+        exact = torch.stack([nats, sum(divergences, torch.zeros_like(divergences[0])).mean()])
+        priced = [at_least(divergence, self.recipe.free_nats).mean() for divergence in divergences]
+        price = warm * self.recipe.kl_weight * sum(priced, torch.zeros_like(nats))
+        if distance is None:
+            return (nats + price) / self.dims, exact
+        return distance + price + nats / self.dims, exact

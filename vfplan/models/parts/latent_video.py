@@ -1,0 +1,286 @@
+"""World models with latents per step: a prior that sees the past, and a posterior that also sees the next frame.
+
+A system says how it begins, what its prior and posterior are, how it moves on and what it paints; how that becomes a
+world model, with a bound on likelihoods, is said here. Context is encoded with the posterior's means, so that nothing
+in it is random. Rollouts go on from their own images; the noise of the emission is not drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vfplan.checks import within
+from vfplan.models.base import Context, LogProb, Noise, State
+from vfplan.models.parts.emission import Emission, EmissionName
+from vfplan.models.parts.gaussian import Gaussian
+from vfplan.models.parts.rows import Rows
+from vfplan.models.precision import require_float32
+from vfplan.models.trainable import Architecture, TrainableModel
+from vfplan.pixels import area_average, unit_from_frames
+
+THUMBNAIL = 16  # pixels
+FIXED_NOISES = 8  # of `cell_log_prob`
+
+
+@dataclass(frozen=True)
+class LatentVideoConfig(Architecture):
+    """What the configurations of all these models say."""
+
+    past_frames: int = within(2, 1, 256)
+    emission: EmissionName = "sigma"
+    """What is said of each value: normal (sigma) or Laplace with one learned scale for all, normal with a scale of its
+    own (gaussian); or of each pixel, that it is copied from near its place or painted anew (copy)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hand:
+            raise ValueError(f"{self.name} cannot be told where the hand is; hand=unknown")
+
+
+@dataclass(frozen=True)
+class Seen(Rows):
+    """An image and what the encoder makes of it."""
+
+    image: Tensor
+    """(B, C, Y, X) in [0, 1]."""
+    code: Tensor
+    """(B, g) or (B, g, y, x)."""
+    skips: tuple[Tensor, ...] = ()
+    """Finest first."""
+
+
+@dataclass(frozen=True)
+class VideoState(Rows):
+    """What a model remembers."""
+
+    newest: Seen
+    carries: tuple[Tensor, ...]
+    """Of its recurrent networks."""
+    shown: tuple[Tensor, ...] = ()
+    """Whatever else is shown to its decoder."""
+
+
+@dataclass(frozen=True)
+class VideoNoise(Rows):
+    """Standard normal noise (B, T, ...) of T steps, for each level of latents, coarsest first."""
+
+    levels: tuple[Tensor, ...]
+
+    def scaled(self, temperature: float) -> VideoNoise:
+        """The noise times `temperature`."""
+        return self.map(lambda tensor: temperature * tensor)
+
+    def antithetic(self) -> VideoNoise:
+        """Twice as many rows: each followed by its negative."""
+        return self.map(lambda tensor: torch.stack([tensor, -tensor], dim=1).flatten(0, 1))
+
+    def at(self, step: int) -> tuple[Tensor, ...]:
+        """The noise (B, ...) of one step."""
+        return tuple(level[:, step] for level in self.levels)
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A step inferred from the frame that it led to: per level, coarsest first, its latent and where it comes from."""
+
+    latents: tuple[Tensor, ...]
+    priors: tuple[Gaussian, ...]
+    posteriors: tuple[Gaussian, ...]
+    features: Tensor
+    """What the decoder is given."""
+    state: VideoState
+    """The memory, in which the frame is not yet."""
+
+    def divergences(self) -> list[Tensor]:
+        """The KL divergence (B,) nats of each level."""
+        return [q.divergence(p) for q, p in zip(self.posteriors, self.priors, strict=True)]
+
+    def log_ratios(self) -> list[Tensor]:
+        """The log-ratio p / q (B,) nats of the latent of each level."""
+        levels = zip(self.latents, self.priors, self.posteriors, strict=True)
+        return [prior.log_prob(latent) - posterior.log_prob(latent) for latent, prior, posterior in levels]
+
+
+class LatentVideo(TrainableModel):
+    """A world model with latents.
+
+    Args:
+        config: what it is made from.
+        latents: the shape of the latent of each level, coarsest first.
+        emission: what is said of a frame.
+    """
+
+    config: LatentVideoConfig
+    bound: Literal["elbo"] = "elbo"
+    reads_simulator = False
+
+    def __init__(self, config: LatentVideoConfig, latents: Sequence[tuple[int, ...]], emission: Emission) -> None:
+        super().__init__()
+        self.config = config
+        self.past_frames, self.action_dim = config.past_frames, config.action_dim
+        self.latents = tuple(latents)
+        self.emission = emission
+
+    @abstractmethod
+    def look(self, image: Tensor) -> Seen:
+        """Encode an image (B, C, Y, X) in [0, 1]."""
+
+    @abstractmethod
+    def start(self, seen: Seen) -> VideoState:
+        """The memory when nothing but this was seen."""
+
+    @abstractmethod
+    def prior(self, state: VideoState, action: Tensor, above: tuple[Tensor, ...]) -> tuple[Gaussian, VideoState]:
+        """What is expected of the next level's latent, given those `above` it, after action (B, A)."""
+
+    @abstractmethod
+    def posterior(
+        self, state: VideoState, action: Tensor, seen: Seen, above: tuple[Tensor, ...]
+    ) -> tuple[Gaussian, VideoState]:
+        """The same given the frame that followed."""
+
+    @abstractmethod
+    def advance(self, state: VideoState, action: Tensor, latents: tuple[Tensor, ...]) -> tuple[Tensor, VideoState]:
+        """Features of the next frame (B, ...) after action (B, A), and the memory one step on."""
+
+    @abstractmethod
+    def paint(self, features: Tensor, state: VideoState) -> Tensor:
+        """What the emission is made of, (B, outputs, Y, X)."""
+
+    def notice(self, state: VideoState, seen: Seen) -> VideoState:
+        """The memory with a newer frame, known or imagined."""
+        return replace(state, newest=seen)
+
+    def known(self, state: VideoState, seen: Seen) -> VideoState:
+        """The memory with a newer frame of the context."""
+        return self.notice(state, seen)
+
+    @property
+    def coarsest(self) -> int:
+        """The scale of validation: of thumbnails of 16 pixels or more. Any divisor of the image size is allowed."""
+        scale = 1
+        while self.config.image_size % (2 * scale) == 0 and self.config.image_size >= 2 * scale * THUMBNAIL:
+            scale *= 2
+        return scale
+
+    def encode(self, context: Context) -> VideoState:
+        """Go through the context with the posterior's means."""
+        images, actions = self.images(context.frames), self.actions(context.actions)
+        state = self.start(self.look(images[:, 0]))
+        for step in range(actions.shape[1]):
+            seen = self.look(images[:, step + 1])
+            inferred = self.infer(state, actions[:, step], seen, None)
+            state = self.known(inferred.state, seen)
+        return state
+
+    def infer(self, state: VideoState, action: Tensor, seen: Seen, noise: Sequence[Tensor] | None) -> Inferred:
+        """One step given what it led to; the latents are the posterior's means without noise."""
+        latents: tuple[Tensor, ...] = ()
+        priors, posteriors = [], []
+        for level in range(len(self.latents)):
+            prior, state = self.prior(state, action, latents)
+            posterior, state = self.posterior(state, action, seen, latents)
+            latents = (*latents, posterior.sample(None if noise is None else noise[level]))
+            priors.append(prior)
+            posteriors.append(posterior)
+        features, state = self.advance(state, action, latents)
+        return Inferred(latents, tuple(priors), tuple(posteriors), features, state)
+
+    def imagine(self, state: VideoState, action: Tensor, noise: Sequence[Tensor]) -> tuple[Tensor, VideoState]:
+        """One step under noise: features of the frame, and the memory in which that is not yet."""
+        latents: tuple[Tensor, ...] = ()
+        for drawn in noise:
+            prior, state = self.prior(state, action, latents)
+            latents = (*latents, prior.sample(drawn))
+        return self.advance(state, action, latents)
+
+    def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoNoise:
+        """Standard normal noise of every level's latent; the same whatever the scale.
+
+        Raises:
+            ValueError: for a scale that does not divide the image.
+        """
+        self._require_scale(downscale)
+        like = next(self.parameters())
+        shapes = [(rows, steps, *shape) for shape in self.latents]
+        if rng is None:
+            return VideoNoise(tuple(like.new_zeros(shape) for shape in shapes))
+        drawn = (torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype) for shape in shapes)
+        return VideoNoise(tuple(drawn))
+
+    def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> Tensor:
+        """Images (B, T, C, y, x) in [0, 1] after actions (B, T, A): area averages of what is imagined at full size."""
+        assert isinstance(state, VideoState) and isinstance(noise, VideoNoise)
+        self._require_scale(downscale)
+        actions, images = self.actions(actions), []
+        for step, action in enumerate(actions.unbind(1)):
+            features, state = self.imagine(state, action, noise.at(step))
+            image = self.emission(self.paint(features, state), state.newest.image).image
+            images.append(area_average(image, downscale))
+            if step + 1 < actions.shape[1]:
+                state = self.notice(state, self.look(image))
+        return torch.stack(images, dim=1)
+
+    def decode(self, rollout: object, steps: list[int] | None = None) -> Tensor:
+        """Images (B, T', C, y, x) of the chosen steps."""
+        assert isinstance(rollout, Tensor)
+        return rollout if steps is None else rollout[:, steps]
+
+    def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
+        """Teacher-forced log-weight log p(x | z) + log p(z) - log q(z | x) of one z per step, drawn from the posterior.
+
+        Its expectation is the evidence lower bound; many of them average to an importance-weighted one (Burda et al.,
+        2016). Levels are the reconstruction, then each level of latents, finest first.
+
+        Raises:
+            ValueError: if the networks compute in a reduced precision.
+        """
+        require_float32(self)
+        state, images, actions = self.encode(context), self.images(frames), self.actions(actions)
+        noise = self.sample_noise(len(actions), actions.shape[1], rng)
+        steps = []
+        for step in range(frames.shape[1]):
+            seen = self.look(images[:, step])
+            inferred = self.infer(state, actions[:, step], seen, noise.at(step))
+            emitted = self.emission(self.paint(inferred.features, inferred.state), inferred.state.newest.image)
+            steps.append(torch.stack([emitted.log_prob(frames[:, step]), *reversed(inferred.log_ratios())], dim=1))
+            state = self.notice(inferred.state, seen)
+        levels = torch.stack(steps, dim=1)
+        return LogProb(levels.sum(2), levels)
+
+    def cell_log_prob(self, context: Context, action: Tensor, frame: Tensor) -> Tensor:
+        """Log-probability (B, y, x) nats of each cell of uint8 frame (B, C, Y, X) after action (B, A).
+
+        A cell is as large as a pixel of a thumbnail. The mean of its probabilities under fixed latents of the prior.
+
+        Raises:
+            ValueError: if the networks compute in a reduced precision.
+        """
+        require_float32(self)
+        state, action, cells = self.encode(context), self.actions(action), []
+        rng = torch.Generator(action.device).manual_seed(0)
+        for _ in range(FIXED_NOISES):
+            noise = self.sample_noise(1, 1, rng).map(lambda tensor: tensor.expand(len(frame), *tensor.shape[1:]))
+            features, after = self.imagine(state, action, noise.at(0))
+            emitted = self.emission(self.paint(features, after), after.newest.image)
+            cells.append(area_average(emitted.log_mass(frame), self.coarsest) * self.coarsest**2)
+        return torch.stack(cells).logsumexp(0) - math.log(FIXED_NOISES)
+
+    def images(self, frames: Tensor) -> Tensor:
+        """Images in [0, 1] of uint8 frames, in the precision of the weights."""
+        return unit_from_frames(frames).to(next(self.parameters()).dtype)
+
+    def actions(self, actions: Tensor) -> Tensor:
+        """Actions as the networks see them."""
+        return self.config.seen_actions(actions).to(next(self.parameters()).dtype)
+
+    def _require_scale(self, downscale: int) -> None:
+        if self.config.image_size % downscale:
+            raise ValueError(f"downscale must divide the image size {self.config.image_size}; got {downscale}")
