@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vfplan.costs.base import LatentSpace
+from vfplan.models import svg, svg_prime
 from vfplan.models.base import WorldModel
 from vfplan.models.multiscale import Multiscale, MultiscaleConfig
+from vfplan.models.parts.evidence import Evidence
 from vfplan.models.parts.pixel_objective import PixelObjective
-from vfplan.models.recipe import LearningConfig, Recipe
+from vfplan.models.recipe import LearningConfig, Recipe, VariationalRecipe
+from vfplan.models.svg import SvgConfig
+from vfplan.models.svg_prime import SvgPrimeConfig
 from vfplan.models.trainable import Architecture, Objective, TrainableModel
 from vfplan.models.videoflow import architecture, architecture_2019
 from vfplan.models.videoflow.architecture import VideoFlowConfig
@@ -51,6 +55,8 @@ _OF_2019 = Family(
     recipe=LearningConfig,
     name="videoflow",
 )
+_SVG = Family(SvgConfig, svg.assemble, Evidence, recipe=VariationalRecipe)
+_SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=VariationalRecipe)
 
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
@@ -68,6 +74,12 @@ FAMILIES: dict[str, Family] = {
     "multiscale_published": _MULTISCALE,
     "vpn": _VPN,
     "vpn_published": _VPN,
+    "svg_lp": _SVG,
+    "svg_lp_published": _SVG,
+    "svg_fp": _SVG,
+    "svg_fp_published": _SVG,
+    "svg_prime": _SVG_PRIME,
+    "svg_prime_published": _SVG_PRIME,
 }
 
 
