@@ -1,0 +1,57 @@
+"""Models with latents go through the commands, and what does not fit them is one line."""
+
+import json
+
+import pytest
+
+from tests.refusal import refused
+from vfplan import plan
+from vfplan.control import run as planning
+from vfplan.models.checkpoint import load_checkpoint
+from vfplan.train import main as train
+from vfplan.train import train as run_training
+
+SMALL = [
+    "model.pyramid.widths=[4,4,8]",
+    "model.code=4",
+    "model.hidden=4",
+    "model.latent=2",
+    "learning.batch=[2]",
+    "learning.frames=2",
+    "learning.warmup=1",
+    "validation_episodes=3",
+    "save_every=2",
+    "log_every=1",
+    "device=cpu",
+]
+
+
+@pytest.mark.parametrize(("name", "emission"), [("svg_lp", "sigma"), ("svg_fp", "copy"), ("svg_prime", "laplace")])
+def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, emission):
+    run, planned = tmp_path / "run", tmp_path / "planned"
+    given = [f"data={store}", f"model={name}", f"model.emission={emission}", f"run_dir={run}", *SMALL]
+    for steps in (2, 4):
+        run_training(train.configuration([*given, f"learning.steps={steps}", "allow_mismatch=true"]))
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "kl_bits" in line] == [1, 2, 3, 4]
+    assert load_checkpoint(run / "checkpoint").model.config.name == name
+    scoring = ["planner=shooting", "planner.samples=3", "planner.horizon=2", "scoring.downscale=8"]
+    options = [f"checkpoint={run / 'checkpoint'}", "num_tasks=1", "control.steps=2", f"run_dir={planned}", *scoring]
+    planning.run(plan.main.configuration(options))
+    assert (planned / "results.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["model.emission=cpy"], "unknown model.emission 'cpy'; did you mean 'copy'?"),
+        (["model.pyramid.widths=[4,4,4,4,4,4,4]"], "image_size=64 cannot be halved for 7 pyramid.widths"),
+        (["model.pyramid.blocks=[1]"], "needs style=pooled"),
+        (["hand=told"], "svg_lp cannot be told where the hand is"),
+        (["learning=videoflow"], "svg_lp is another kind of model than learning=videoflow is for"),
+        (["learning.loss=published", "model.emission=copy"], "loss=published needs model.emission=sigma or laplace"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(store, tmp_path, capsys, given, said):
+    common = [f"data={store}", "model=svg_lp", "validation_episodes=3", f"run_dir={tmp_path / 'run'}"]
+    assert said in refused(capsys, train, [*common, *given])
