@@ -150,7 +150,7 @@ def test_sensor_noise_costs_its_entropy():
     pyramid = PyramidConfig(widths=(8, 8, 8))
     config = SvgConfig(**TINY | {"image_size": 16, "pyramid": pyramid}, action_dim=0)
     data = [noise(64, seed) for seed in range(20)]
-    model = trained(config, lambda rows, step: data[step % len(data)], steps=400)
+    model = trained(config, lambda rows, step: data[step % len(data)], steps=600)
     source, clip = Noise(image_size=16), noise(64, 10_000)
     found = bits(weights(model, clip))[0].mean().item() / (3 * 16 * 16)
     assert source.entropy_bits(0) / (3 * 16 * 16) < found < 4.2
