@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.models.base import Clip
-from vfplan.models.parts.emission import Emitted, Independent, OneScale
+from vfplan.models.parts.emission import OneScale
+from vfplan.models.parts.emitted import Emitted, Independent
 from vfplan.models.parts.gaussian import at_least
-from vfplan.models.parts.latent_video import Inferred, LatentVideo
+from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.schedules import ramp, truth_share
+from vfplan.models.parts.video_state import Inferred
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
 
