@@ -13,7 +13,7 @@ import torch
 from tests.models.test_known_futures import DIRECTIONS, ENTROPY, OUTCOMES, START, draw, seeded
 from vfplan.data.known import Noise
 from vfplan.models import svg, svg_prime
-from vfplan.models.base import Clip, Context
+from vfplan.models.base import Clip, Context, MonitorableModel
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.registry import objective_of
@@ -172,6 +172,20 @@ def test_maps_learn_directions_too():
     )
     model = trained(config, movement, assemble=svg_prime.assemble, steps=1000)
     assert ENTROPY < bits(weights(model, movement(512, 10_000)))[0].mean() < 60
+
+
+@pytest.mark.parametrize("emission", ["sigma", "copy"])
+def test_cells_are_probabilities_of_a_frame_under_the_prior(emission):
+    """Deterministic, a cell for each place, and no row sees another's."""
+    torch.manual_seed(0)
+    model, clip = svg.assemble(SvgConfig(**TINY, action_dim=0, emission=emission)), movement(3, 0)
+    assert isinstance(model, MonitorableModel)
+    with torch.no_grad():
+        given = clip.context(1), clip.actions[:, 0], clip.frames[:, 1]
+        cells, again = model.cell_log_prob(*given), model.cell_log_prob(*given)
+        alone = model.cell_log_prob(given[0].take(torch.tensor([1])), given[1][1:2], given[2][1:2])
+    assert cells.shape == (3, 8, 8) and torch.equal(cells, again) and (cells < 0).all()
+    assert torch.allclose(cells[1:2], alone, atol=1e-4)
 
 
 @pytest.mark.parametrize("config", [SvgConfig(**TINY), SvgConfig(**TINY | {"prior": "fixed", "skips": "last"})])
