@@ -55,8 +55,8 @@ _OF_2019 = Family(
     recipe=LearningConfig,
     name="videoflow",
 )
-_SVG = Family(SvgConfig, svg.assemble, Evidence, recipe=VariationalRecipe)
-_SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=VariationalRecipe)
+_SVG = Family(SvgConfig, svg.assemble, Evidence, recipe=VariationalRecipe, name="svg")
+_SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=VariationalRecipe, name="svg_prime")
 
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
