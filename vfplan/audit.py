@@ -27,7 +27,7 @@ def audit(config: AuditConfig) -> None:
     run(config)
 
 
-main = command(audit, AuditConfig, name="audit", help=HELP, sections=sections.PLANNING)
+main = command(audit, AuditConfig, name="audit", help=HELP, results="audit.json", sections=sections.PLANNING)
 
 if __name__ == "__main__":
     main()

@@ -38,7 +38,9 @@ def _environments() -> dict[str, Any]:
     return dict(PRESETS)
 
 
-main = command(benchmark, BenchmarkConfig, name="benchmark", help=HELP, sections={"env": _environments})
+main = command(
+    benchmark, BenchmarkConfig, name="benchmark", help=HELP, results="benchmark.json", sections={"env": _environments}
+)
 
 if __name__ == "__main__":
     main()

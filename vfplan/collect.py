@@ -29,7 +29,9 @@ def collect(config: CollectConfig) -> None:
     run(config, plan.configuration)
 
 
-main = command(collect, CollectConfig, name="collect", help=HELP, sections={"env": environments})
+main = command(
+    collect, CollectConfig, name="collect", help=HELP, results="collect.json", sections={"env": environments}
+)
 
 if __name__ == "__main__":
     main()

@@ -83,7 +83,7 @@ def _episodes(config: ConvertConfig, records: BairSplit, indices: range) -> Iter
     return (records.episode(index, config.camera, config.action_scale) for index in indices)
 
 
-main = command(convert, ConvertConfig, name="convert", help=HELP)
+main = command(convert, ConvertConfig, name="convert", help=HELP, results="convert.json")
 
 if __name__ == "__main__":
     main()

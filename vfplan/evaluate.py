@@ -19,17 +19,16 @@ examples:
 """
 
 
-def evaluate(config: EvaluateConfig) -> dict[str, float]:
+def evaluate(config: EvaluateConfig) -> None:
     """Make every test, print the table, write likelihood.json, the pictures and index.html."""
     from vfplan.studies.offline.battery import run
 
-    tested = run(config)
-    following = sections.plan_command(tested.store.env, tested.store.description, tested.checkpoint)
+    store, checkpoint = run(config)
+    following = sections.plan_command(store.env, store.description, checkpoint)
     print(f"next: {following or f'open {config.run_dir}/index.html'}")
-    return tested.numbers
 
 
-main = command(evaluate, EvaluateConfig, name="evaluate", help=HELP)
+main = command(evaluate, EvaluateConfig, name="evaluate", help=HELP, results="likelihood.json")
 
 if __name__ == "__main__":
     main()

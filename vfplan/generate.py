@@ -73,7 +73,13 @@ def _episodes(config: GenerateConfig, indices: range) -> Iterator[Episode]:
 
 # A folder of its own: `source` is a group here, and a plain key of `convert`.
 main = command(
-    generate, GenerateConfig, name="generate", help=HELP, sections={"source": lambda: SOURCES}, folder="generating"
+    generate,
+    GenerateConfig,
+    name="generate",
+    help=HELP,
+    results="generate.json",
+    sections={"source": lambda: SOURCES},
+    folder="generating",
 )
 
 if __name__ == "__main__":

@@ -33,7 +33,14 @@ def _surprise() -> type:
     return SurpriseConfig
 
 
-main = command(monitor, MonitorConfig, name="monitor", help=HELP, sections={**sections.PLANNING, "surprise": _surprise})
+main = command(
+    monitor,
+    MonitorConfig,
+    name="monitor",
+    help=HELP,
+    results="monitor.json",
+    sections={**sections.PLANNING, "surprise": _surprise},
+)
 
 if __name__ == "__main__":
     main()

@@ -23,14 +23,21 @@ examples:
 """
 
 
-def plan(config: PlanConfig) -> dict[str, float]:
+def plan(config: PlanConfig) -> None:
     """Run the tasks, print a line per task and a summary, write the run folder."""
     from vfplan.control.run import run
 
-    return run(config)
+    run(config)
 
 
-main = command(plan, PlanConfig, name="plan", help=HELP, sections={**sections.PLANNING, "env": sections.environments})
+main = command(
+    plan,
+    PlanConfig,
+    name="plan",
+    help=HELP,
+    results="results.json",
+    sections={**sections.PLANNING, "env": sections.environments},
+)
 
 if __name__ == "__main__":
     main()

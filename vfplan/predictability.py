@@ -22,11 +22,11 @@ examples:
 """
 
 
-def predictability(config: PredictabilityConfig) -> dict[str, float]:
+def predictability(config: PredictabilityConfig) -> None:
     """Run the episodes, fit the networks, print the table, write the run folder."""
     from vfplan.studies.predictability.run import run
 
-    return run(config)
+    run(config)
 
 
 main = command(
@@ -34,6 +34,7 @@ main = command(
     PredictabilityConfig,
     name="predictability",
     help=HELP,
+    results="predictability.json",
     sections={"env": sections.environments},
 )
 

@@ -27,17 +27,13 @@ examples:
 """
 
 
-def train(config: TrainConfig) -> dict[str, float]:
+def train(config: TrainConfig) -> None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way."""
     from vfplan.training.run import run
 
-    trained = run(_with_architecture_of_init(config) if config.init else config)
-    if trained is None:
-        return {}
-    store, checkpoint = trained.store, Path(config.run_dir) / "checkpoint"
-    if following := plan_command(store.env, store.description, checkpoint):
+    store = run(_with_architecture_of_init(config) if config.init else config)
+    if store and (following := plan_command(store.env, store.description, Path(config.run_dir) / "checkpoint")):
         print(f"      {following}")
-    return trained.validation
 
 
 def _with_architecture_of_init(config: TrainConfig) -> TrainConfig:
@@ -66,7 +62,13 @@ def _learning() -> dict[str, Any]:
 
 # A folder of its own: `model` is a group here, whose files are architectures, and a plain key of the other commands.
 main = command(
-    train, TrainConfig, name="train", help=HELP, sections={"model": _models, "learning": _learning}, folder="training"
+    train,
+    TrainConfig,
+    name="train",
+    help=HELP,
+    results="metrics.jsonl",
+    sections={"model": _models, "learning": _learning},
+    folder="training",
 )
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """The command layer, on a small command of its own whose configs live in a temporary folder."""
 
-import csv
 import dataclasses
 import importlib
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -120,22 +118,6 @@ def test_a_sweep_runs_every_job_in_its_own_folder(toy, seen, capsys):
     ]  # fmt: skip
     assert [config.run_dir for config in seen] == ["sweep/0", "sweep/1", "sweep/2", "sweep/3"]
     assert "job 3: planner=shooting seed=1" in capsys.readouterr().out
-
-
-def test_a_sweep_ends_in_one_table(toy, seen, capsys):
-    def body(config):
-        seen.append(config)
-        return {"jobs": len(seen), **({"horizon": config.horizon} if config.seed else {})}
-
-    dataclasses.replace(toy, body=body)(["-m", "planner=icem,shooting", "seed=0,1"])
-    (path,) = Path("runs").glob("toy-sweep-*/results.csv")
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["planner"], row["seed"]) for row in rows] == [(p, s) for p in ("icem", "shooting") for s in "01"]
-    assert [row["run_dir"] for row in rows] == [config.run_dir for config in seen]
-    assert [(row["jobs"], row["horizon"]) for row in rows] == [("1", ""), ("2", "8"), ("3", ""), ("4", "8")]
-    assert capsys.readouterr().out.endswith(f"wrote {path}: 4 jobs\n")
-    shutil.rmtree("runs")
 
 
 @pytest.mark.parametrize(

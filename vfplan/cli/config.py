@@ -36,7 +36,7 @@ from vfplan.cli.one_line import flatten, full_errors, one_line_errors
 from vfplan.cli.options import Options
 from vfplan.cli.presets import expanded, presets
 from vfplan.cli.process import hydra_process, no_outer_hydra
-from vfplan.cli.sweeps import SweepTable
+from vfplan.cli.sweeps import Sweep
 from vfplan.cli.words import named
 from vfplan.errors import UserError
 from vfplan.execution.interrupts import ctrl_c_held_back, sigusr1_terminates
@@ -53,7 +53,7 @@ _VERSION: dict[str, Any] = {"version_base": "1.3"} if hydra.__version__.startswi
 
 
 def command(
-    body: Callable[[C], Mapping[str, float] | None],
+    body: Callable[[C], None],
     schema: type[C],
     *,
     name: str,
@@ -62,12 +62,12 @@ def command(
     folder: str = "",
     called: str = "",
     words: str = "",
+    results: str = "",
 ) -> "Command[C]":
     """Make the `main` of a command.
 
     Args:
-        body: does the work, and returns the numbers that a sweep is to note of it; a UserError raised in it ends the
-            process with one line and exit code 2.
+        body: does the work; a UserError raised in it ends the process with one line and exit code 2.
         schema: the frozen dataclass of its configuration. An empty `run_dir` field is filled in before `body` runs.
         name: the command's name and that of its file in `configs/`.
         help: a sentence, and indented example lines, shown above the keys by `--help`.
@@ -75,15 +75,16 @@ def command(
         folder: where in `configs/` the file `NAME.yaml` and its groups are; commands of one folder share its groups.
         called: what follows `python -m vfplan.`; the name by default.
         words: the key whose values may be given by themselves; none by default.
+        results: the file of a run folder whose numbers a sweep lists: JSON, or a JSON object a line.
     """
-    return Command(body, schema, name, help, dict(sections or {}), folder, called or name, words)
+    return Command(body, schema, name, help, dict(sections or {}), folder, called or name, words, results)
 
 
 @dataclasses.dataclass(frozen=True)
 class Command(Generic[C]):
     """A command line program; calling it runs it on `sys.argv`."""
 
-    body: Callable[[C], Mapping[str, float] | None]
+    body: Callable[[C], None]
     schema: type[C]
     name: str
     help: str
@@ -91,6 +92,7 @@ class Command(Generic[C]):
     folder: str
     called: str
     words: str
+    results: str
 
     @property
     def _root(self) -> Path:
@@ -203,21 +205,23 @@ class Command(Generic[C]):
         return help_text(head, self._compose(overrides), self.groups(), known, files, self._options)
 
     def _run_hydra(self, arguments: list[str], overrides: Sequence[str]) -> None:
-        full, stamp, table = full_errors(), _timestamp(), SweepTable()
+        full, stamp, sweep = full_errors(), _timestamp(), Sweep(self.results)
 
         def job(composed: DictConfig) -> None:
             # Caught here, not around Hydra, which would print the overrides and its own advice first.
             with one_line_errors(full):
-                number = None
+                number, given = None, HydraConfig.get().overrides.task
                 if HydraConfig.get().mode == RunMode.MULTIRUN:
                     number = HydraConfig.get().job.num
-                    print(f"job {number}: {' '.join(HydraConfig.get().overrides.task)}", flush=True)
+                    print(f"job {number}: {' '.join(given)}", flush=True)
                 with ctrl_c_held_back():  # it loads modules
                     config = self._to_schema(composed, stamp=stamp, job_number=number)
-                with _folder_of(config):
-                    numbers = self.body(config)
-                if number is not None and numbers and hasattr(config, "run_dir"):
-                    table.add(Path(config.run_dir), HydraConfig.get().overrides.task, numbers)
+                with contextlib.ExitStack() as stack:
+                    if folder := _folder(config):
+                        if number is not None:
+                            stack.enter_context(sweep.job(folder, given))
+                        stack.enter_context(claimed(folder))
+                    self.body(config)
 
         with tempfile.TemporaryDirectory() as scratch:
             quiet = {
@@ -232,8 +236,10 @@ class Command(Generic[C]):
             given = {text.partition("=")[0] for text in overrides}
             extra = [f"{key}={value}" for key, value in quiet.items() if key not in given]
             with self._options.published(overrides), hydra_process(self.called, [*arguments, *extra]):
-                hydra.main(**_VERSION, config_path=str(self._root), config_name=self.name)(job)()
-        table.farewell()
+                try:
+                    hydra.main(**_VERSION, config_path=str(self._root), config_name=self.name)(job)()
+                finally:
+                    sweep.farewell()
 
     def _to_schema(self, composed: DictConfig, *, stamp: str, job_number: int | None = None) -> C:
         try:
@@ -266,11 +272,9 @@ def _below(section: str, keys: set[str]) -> list[str]:
     return [key for key in keys if key.rpartition(".")[0] == section]
 
 
-def _folder_of(config: Any) -> contextlib.AbstractContextManager[None]:
-    """Hold the run folder, if there is one. Of processes that torchrun started, only the first writes."""
-    if not hasattr(config, "run_dir") or os.environ.get("RANK", "0") != "0":
-        return contextlib.nullcontext()
-    return claimed(Path(config.run_dir))
+def _folder(config: Any) -> Path | None:
+    """The folder of a run, if it has one. Of processes that torchrun started, only the first writes."""
+    return Path(config.run_dir) if hasattr(config, "run_dir") and os.environ.get("RANK", "0") == "0" else None
 
 
 def _timestamp() -> str:

@@ -28,10 +28,9 @@ Loop: TypeAlias = ClosedLoop[Tasks[Any]]
 ENCODED = {"gif": gif_bytes, "webp": webp_bytes, "mp4": mp4_bytes}
 
 
-def run(config: PlanConfig) -> dict[str, float]:
+def run(config: PlanConfig) -> None:
     """Run the tasks that have not been run, print a line per task and a summary, write the run folder.
 
-    Returns the shares of tasks that each measure of success holds of, and the seconds of a plan.
     Exits with code SOME_FAILED if an environment raised.
     """
     set_threads(config.threads)
@@ -75,8 +74,6 @@ def run(config: PlanConfig) -> dict[str, float]:
     if report.failed:
         sys.exit(SOME_FAILED)
     print(f"next: {_next(loop)}")
-    shares = {share.key: float(np.mean(share.tasks)) for share in report.summary.shares}
-    return {**shares, "seconds_per_plan": report.seconds_per_plan}
 
 
 def _run_or_read(

@@ -41,8 +41,6 @@ class Recorder:
         self.said: set[str] = set()
         """Damages of the data that were said."""
         self.validated: tuple[int, float | None] = (-1, None)
-        self.validation: dict[str, float] = {}
-        """The newest report."""
         self.loggers = loggers.opened(config.loggers, run)
         self.started, self.first = time.monotonic(), learner.steps_done
         # Of the code that runs, also if the checkout moves on meanwhile.
@@ -79,7 +77,7 @@ class Recorder:
             bar.set_postfix_str("{}: {:.3f}".format(*next(iter(metrics.items()))))
         if step % config.validate_every == 0 or last:
             report = self.validator.report(self.learner.averaged)
-            self.validation, self.validated = report, (step, report.get("bits_per_dim"))
+            self.validated = (step, report.get("bits_per_dim"))
             self._log({f"validation/{key}": value for key, value in report.items()})
             self.run.write_bytes("validation.png", self.validator.picture(self.learner.averaged))
             bar.write(f"step {step}: " + ", ".join(f"{key} {value:.4f}" for key, value in report.items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -41,26 +41,16 @@ Stop: TypeAlias = Callable[[], int]
 """The exit code that a signal asked for; 0 without one."""
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a training ends with."""
-
-    store: StoreMeta
-    """What the first store says of itself."""
-    validation: dict[str, float]
-    """The last numbers of it; empty if the run had ended before."""
-
-
-def run(config: TrainConfig) -> Trained | None:
+def run(config: TrainConfig) -> StoreMeta | None:
     """Train to `learning.steps`, saving a resumable state and a shareable checkpoint on the way.
 
-    Returns None in a process that is not the first of several.
+    Returns what the first store says of itself; None in a process that is not the first of several.
     """
     with stop_asked() as stop:
         return _run(config, stop)
 
 
-def _run(config: TrainConfig, stop: Stop) -> Trained | None:
+def _run(config: TrainConfig, stop: Stop) -> StoreMeta | None:
     device = local_device(resolve_device(config.device))
     set_threads(config.threads)
     require_installed(config.loggers)
@@ -85,7 +75,7 @@ def _run(config: TrainConfig, stop: Stop) -> Trained | None:
         print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
         _loop(learner, sampler, config, recorder, stop)
     recorder.farewell()
-    return Trained(data.first.meta, recorder.validation)
+    return data.first.meta
 
 
 def _learner(config: TrainConfig, data: Mixture, device: torch.device, group: Processes) -> Learner:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +54,11 @@ AT_THE_TOP = (bits.TEST, errors.TEST)
 """What stands at the top of likelihood.json; the other tests have a section each."""
 
 
-@dataclass(frozen=True)
-class Tested:
-    """What was tested, on what, and the numbers of the likelihood."""
+def run(config: EvaluateConfig) -> tuple[StoreMeta, Path]:
+    """Make every test, print the table, write likelihood.json, the pictures and index.html.
 
-    store: StoreMeta
-    checkpoint: Path
-    numbers: dict[str, float]
-
-
-def run(config: EvaluateConfig) -> Tested:
-    """Make every test, print the table, write likelihood.json, the pictures and index.html."""
+    Returns what the store says of itself, and the folder of the checkpoint.
+    """
     device = resolve_device(config.device)
     set_threads(config.threads)
     store = EpisodeStore.open(config.data)
@@ -91,11 +84,7 @@ def run(config: EvaluateConfig) -> Tested:
     target.write_text("index.html", page(f"Offline tests: {store.meta.env}", facts, results))
     print("\n".join(_lines(trial, results)))
     print(f"wrote {target.path / 'likelihood.json'}, {target.path / 'index.html'} and its pictures")
-    return Tested(store.meta, folder, {key: float(value) for key, value in report.items() if _is_number(value)})
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return store.meta, folder
 
 
 def perform(test: Test, trial: Trial) -> Done:

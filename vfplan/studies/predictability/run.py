@@ -48,11 +48,8 @@ class Report:
     rows: list[Row]
 
 
-def run(config: PredictabilityConfig) -> dict[str, float]:
-    """Run the episodes, fit the networks, print the table, write the run folder. Raises UserError.
-
-    Returns the explained share of each row.
-    """
+def run(config: PredictabilityConfig) -> None:
+    """Run the episodes, fit the networks, print the table, write the run folder. Raises UserError."""
     set_threads(config.threads)
     folder = RunDir(config.run_dir, config)
     report = Study(config).report()
@@ -60,7 +57,6 @@ def run(config: PredictabilityConfig) -> dict[str, float]:
     print(f"wrote {folder.write_json('predictability.json', report)}")
     chosen = envs.world(config.env).arguments
     print(f"next: python -m vfplan.collect {chosen} episodes=10000 out=data/{config.env.name}")
-    return {row.name.strip(): row.explained.estimate for row in report.rows if row.explained}
 
 
 class Study:
