@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from vfplan.control.loop import Failure, Trajectory
-from vfplan.control.searches import searches_file, write_searches
+from vfplan.control.searches import Searches, read_searches, searches_file, write_searches
 from vfplan.control.surprise import Surprise
 from vfplan.errors import UserError, said
 from vfplan.output.about import About
@@ -48,6 +48,16 @@ class Recording:
     def has_searches(self, group: range) -> bool:
         """Whether it is kept what the planner looked at for a group."""
         return searches_file(self.folder, group).is_file()
+
+    def searches(self, group: range) -> Searches | None:
+        """What the planner looked at for a group; None if it is not kept. Raises UserError for a broken file."""
+        if not self.has_searches(group):
+            return None
+        path = searches_file(self.folder, group)
+        try:
+            return read_searches(path, len(group))
+        except Exception as error:  # what numpy and zipfile raise for broken files is no closed set
+            raise UserError(f"{path} is damaged ({type(error).__name__}: {said(error)}); remove it") from error
 
     def _file(self, group: range) -> Path:
         return self.folder / f"tasks-{group[0]:04d}-{group[-1]:04d}.npz"

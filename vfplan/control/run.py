@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +11,7 @@ from envs import Tasks
 from vfplan.control.loop import Trajectory
 from vfplan.control.outcome import SOME_FAILED, FailedTask, Report, TaskResult, task_results
 from vfplan.control.recording import Recording
+from vfplan.control.rerun_view import FILE, RerunView, require_rerun
 from vfplan.control.session import ClosedLoop, groups
 from vfplan.control.settings import PlanConfig
 from vfplan.device import set_threads
@@ -20,7 +19,6 @@ from vfplan.errors import UserError
 from vfplan.output.folder import RunDir
 from vfplan.output.mp4 import mp4_bytes, require_mp4
 from vfplan.output.progress import Bar
-from vfplan.output.rrd import RerunRecording, recorded, require_rerun
 from vfplan.output.video import gif_bytes, grid, webp_bytes
 
 Loop: TypeAlias = ClosedLoop[Tasks[Any]]
@@ -46,18 +44,15 @@ def run(config: PlanConfig) -> None:
     print(f"episodes are kept as they end; after a stop the same command goes on with run_dir={folder.path}")
     results: list[TaskResult | FailedTask] = []
     first_alarms: list[int | None] = []
-    with (
-        Bar(total=len(loop.tasks) * config.control.steps, unit="action") as bar,
-        _viewer(config, folder, loop) as viewer,
-    ):
+    view = RerunView(folder.path.name, loop.description["step_seconds"]) if config.viz == "rerun" else None
+    with Bar(total=len(loop.tasks) * config.control.steps, unit="action") as bar:
         for group in groups(len(loop.tasks), config.lockstep):
             shown = config.gif and group.start == 0
-            imagine = shown or viewer is not None
-            trajectory = _run_or_read(loop, recording, group, bar, imagine=imagine, record=config.record)
-            if viewer:
-                _view(viewer, loop, group, trajectory)
+            trajectory = _run_or_read(loop, recording, group, bar, imagine=shown or bool(view), record=config.record)
             if shown:
                 folder.write_bytes(f"episodes.{config.video}", _clip(loop, group, trajectory, config.video))
+            if view:
+                _add(view, loop, recording, group, trajectory)
             results += task_results(loop.tasks.select(group), trajectory, first=group.start)
             first_alarms += trajectory.surprise.first_alarms() if trajectory.surprise else []
             for result in results[group.start :]:
@@ -67,7 +62,8 @@ def run(config: PlanConfig) -> None:
     folder.write_json("results.json", {**report.to_json(), **alarms})
     print("\n".join(report.lines()))
     written = ["results.json", "config.json", *([f"episodes.{config.video}"] if config.gif else [])]
-    written += ["run.rrd"] if config.viz == "rerun" else []
+    if view:
+        written.append(folder.write_bytes(FILE, view.content()).name)
     print(f"wrote {', '.join(str(folder.path / name) for name in written)}")
     if report.rejected == report.plans:
         raise UserError(f"none of {report.plans} plans had a finite cost: the model or the cost gives no numbers")
@@ -94,24 +90,6 @@ def _run_or_read(
     return happened
 
 
-@contextmanager
-def _viewer(config: PlanConfig, folder: RunDir, loop: Loop) -> Iterator[RerunRecording | None]:
-    if config.viz == "none":
-        yield None
-        return
-    with recorded(folder.file("run.rrd"), loop.description["step_seconds"]) as recording:
-        yield recording
-
-
-def _view(viewer: RerunRecording, loop: Loop, group: range, trajectory: Trajectory) -> None:
-    every, costs = loop.config.control.replan_every, trajectory.plan_costs
-    goals = loop.tasks.select(group).goals(hand=loop.config.goal_hand)
-    for row, (task, goal) in enumerate(zip(group, goals, strict=True)):
-        imagined = None if trajectory.imagined is None else trajectory.imagined[row]
-        by_action = {} if costs is None else {every * call: float(cost) for call, cost in enumerate(costs[:, row])}
-        viewer.add(task, goal, trajectory.frames[row], imagined, by_action)
-
-
 def _report(loop: Loop, results: list[TaskResult | FailedTask]) -> Report:
     done = [result for result in results if isinstance(result, TaskResult)]
     failed = [result for result in results if isinstance(result, FailedTask)]
@@ -125,6 +103,12 @@ def _next(loop: Loop) -> str:
     if loop.world.has_state:
         return f"python -m vfplan.benchmark {loop.world.arguments}  # beside baselines and the simulator as the model"
     return f"python -m vfplan.collect {loop.world.arguments}  # data to train a model on"
+
+
+def _add(view: RerunView, loop: Loop, recording: Recording, group: range, trajectory: Trajectory) -> None:
+    goals = loop.tasks.select(group).goals(hand=loop.config.goal_hand)
+    every = loop.config.control.replan_every
+    view.add(group.start, goals, trajectory, recording.searches(group), replan_every=every)
 
 
 def _clip(loop: Loop, group: range, trajectory: Trajectory, kind: str, *, most: int = 6) -> bytes:
