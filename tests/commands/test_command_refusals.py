@@ -85,7 +85,7 @@ def test_wrong_input_to_evaluate_is_refused_and_nothing_is_written(arguments, wo
     ("arguments", "words"),
     [
         (["env=pusch"], ["env 'pusch'", "did you mean 'push'", "push_bair"]),
-        (["planner=icm"], ["planner 'icm'", "did you mean 'icem'", "mppi, random, shooting, zero"]),
+        (["planner=icm"], ["planner 'icm'", "did you mean 'icem'", "mppi, random, shooting", "zero)"]),
         (["model=dreamer"], ["model", "dreamer", "oracle"]),
         (["cost=pixle"], ["did you mean 'pixel'"]),
         (["planner.horizon=-1"], ["planner.horizon must be in [1, 256], got -1"]),

@@ -1,5 +1,6 @@
 """The commands, one after the other, as a user runs them."""
 
+import base64
 import contextlib
 import io
 import json
@@ -140,8 +141,9 @@ def test_evaluation_reports_exact_bits_with_intervals(evaluated):
 
 def test_evaluation_leaves_a_page_with_all_its_pictures_and_prints_a_short_table(evaluated):
     folder, printed = evaluated
-    shown = set(re.findall(r'src="([^"]+)"', (folder / "index.html").read_text()))
-    assert shown == {path.name for path in folder.iterdir() if path.suffix in (".png", ".gif")}
+    shown = re.findall(r'src="data:image/\w+;base64,([^"]+)"', (folder / "index.html").read_text())
+    pictures = {path.read_bytes() for path in folder.iterdir() if path.suffix in (".png", ".gif")}
+    assert set(map(base64.b64decode, shown)) == pictures
     sections = json.loads((folder / "likelihood.json").read_text())["sections"]
     assert sections["position"]["floor"]["cm"]["mean"] < 0.5
     assert sections["occlusion"] == {"absent": "in none of 3 episodes is the object hidden and seen again"}
