@@ -18,7 +18,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 # do not know each other.
 FLOORS = (
     {"checks", "errors"},
-    {"device", "pixels", "reading", "schema", "statistics"},
+    {"device", "extras", "pixels", "reading", "schema", "statistics"},
     {"plugins"},
     {"execution", "output"},
     {"costs", "data", "flows"},

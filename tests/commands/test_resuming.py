@@ -106,9 +106,11 @@ def test_a_run_of_an_older_version_is_one_line(again, begun, capsys):
 
 def test_a_missing_extra_is_said_before_anything_is_written(store, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    for asked in ("tensorboard=true", "logger=tensorboard", "logger=[csv,wandb]", "logger=trackio"):
+    asked_for = {"tensorboard=true": "tensorboard", "logger=tensorboard": "tensorboard"}
+    for asked, name in (asked_for | {"logger=[csv,wandb]": "wandb", "logger=trackio": "trackio"}).items():
         given = [f"data={store}", f"run_dir={tmp_path / 'new'}", asked, *TINY]
-        assert "needs its extra: pip install 'vfplan[" in refused(capsys, train, given)
+        words = f"logger={name} needs {name}, which is not installed: pip install 'vfplan[{name}]'"
+        assert refused(capsys, train, given) == words
         assert not (tmp_path / "new").exists()
 
 

@@ -112,5 +112,5 @@ def test_costs_that_are_no_numbers_are_left_out(tmp_path):
 def test_a_missing_library_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(rerun_view.importlib.util, "find_spec", lambda name: None)
     message = refused(capsys, plan, ["viz=rerun", f"run_dir={tmp_path / 'out'}"])
-    assert message == "viz=rerun needs an extra (700 MB): pip install 'vfplan[rerun]'"
+    assert message == "viz=rerun needs rerun, which is not installed: pip install 'vfplan[rerun]'"
     assert list(tmp_path.iterdir()) == []

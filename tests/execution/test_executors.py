@@ -119,5 +119,7 @@ def test_jobs_leave_nothing_but_logs_of_failures(tmp_path):
 @pytest.mark.parametrize(("name", "package"), executor.PACKAGES.items())
 def test_an_absent_package_is_named_with_what_to_do(name, package, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=rf"executor={name} needs {package}.*: pip install 'vfplan\[{name}\]'"):
+    with pytest.raises(
+        UserError, match=rf"executor={name} needs {package}, which is not installed: pip install 'vfplan\[{name}\]'"
+    ):
         require_executor(name, 0)

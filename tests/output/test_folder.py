@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from vfplan.output.folder import RunDir, published_folder, read_metrics, remove_temporary, write_json, write_text
+from vfplan.output.folder import (
+    RunDir,
+    published_folder,
+    read_metrics,
+    remove_temporary,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 # Dies at the k-th filesystem event, as a SIGKILL would; prints 'finished' if the work ends before.
 KILLED_AT = """
@@ -99,3 +107,18 @@ def test_only_what_writers_left_is_removed(tmp_path):
         path.write_text("x")
     remove_temporary(tmp_path, depth=1)
     assert not any(path.exists() for path in left) and all(path.exists() for path in others)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_bytes(path, b"before")
+    before = path.read_bytes()
+
+    def no_rename(self, target):
+        raise OSError("disk")
+
+    monkeypatch.setattr(Path, "replace", no_rename)
+    with pytest.raises(OSError, match="disk"):
+        write_bytes(path, b"after")
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]

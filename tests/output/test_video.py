@@ -1,4 +1,4 @@
-"""Grids lose nothing and files appear whole."""
+"""Grids lose nothing, and neither do pictures and videos of them, but MP4."""
 
 import importlib.util
 
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vfplan.errors import UserError
-from vfplan.output import video
-from vfplan.output.mp4 import mp4_bytes, require_mp4
-from vfplan.output.video import BORDER, LABEL_HEIGHT, gif_bytes, grid, webp_bytes, write_png
+from tests.refusal import refused
+from vfplan.output.mp4 import mp4_bytes
+from vfplan.output.video import BORDER, LABEL_HEIGHT, gif_bytes, grid, png_bytes, webp_bytes
+from vfplan.plan import main as plan
 
 
 def clip(*shape, seed=0):
@@ -132,28 +132,13 @@ def test_mp4_keeps_frames_size_and_time(tmp_path):
     assert read.shape == (6, 32, 40, 3) and np.abs(read[:, :31].astype(int) - frames).mean() < 3
 
 
-def test_mp4_without_its_extra_is_one_line(monkeypatch):
+def test_mp4_without_its_extra_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'vfplan\[video\]'; video=gif and video=webp need none"):
-        require_mp4()
+    message = refused(capsys, plan, ["video=mp4", f"run_dir={tmp_path / 'out'}"])
+    assert message == "video=mp4 needs av, which is not installed: pip install 'vfplan[video]'"
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_png_is_lossless(tmp_path):
+def test_png_is_lossless():
     frame = clip(8, 9)
-    write_png(tmp_path / "frame.png", frame)
-    assert np.array_equal(iio.imread(tmp_path / "frame.png"), frame)
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "frame.png"
-    write_png(path, clip(8, 8))
-    before = path.read_bytes()
-
-    def no_rename(self, target):
-        raise OSError("disk")
-
-    monkeypatch.setattr(video.Path, "replace", no_rename)
-    with pytest.raises(OSError, match="disk"):
-        write_png(path, clip(8, 8, seed=1))
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["frame.png"]
+    assert np.array_equal(iio.imread(png_bytes(frame)), frame)

@@ -6,7 +6,6 @@ E problem (episode), K kept candidate, T step, Y row, X column, C channel.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,11 @@ from numpy.typing import NDArray
 
 from vfplan.control.loop import Trajectory
 from vfplan.control.searches import Searches
-from vfplan.errors import UserError
 from vfplan.output.video import png_bytes
 
 FILE = "run.rrd"
 STEP = "step"
 """The timeline: actions executed."""
-
-
-def require_rerun() -> None:
-    """Raise UserError where Rerun is not installed."""
-    if importlib.util.find_spec("rerun") is None:
-        raise UserError("viz=rerun needs an extra (700 MB): pip install 'vfplan[rerun]'")
 
 
 class RerunView:

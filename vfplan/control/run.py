@@ -11,13 +11,14 @@ from envs import Tasks
 from vfplan.control.loop import Trajectory
 from vfplan.control.outcome import SOME_FAILED, FailedTask, Report, TaskResult, task_results
 from vfplan.control.recording import Recording
-from vfplan.control.rerun_view import FILE, RerunView, require_rerun
+from vfplan.control.rerun_view import FILE, RerunView
 from vfplan.control.session import ClosedLoop, groups
 from vfplan.control.settings import PlanConfig
 from vfplan.device import set_threads
 from vfplan.errors import UserError
+from vfplan.extras import require_extra
 from vfplan.output.folder import RunDir
-from vfplan.output.mp4 import mp4_bytes, require_mp4
+from vfplan.output.mp4 import mp4_bytes
 from vfplan.output.progress import Bar
 from vfplan.output.video import gif_bytes, grid, webp_bytes
 
@@ -33,9 +34,9 @@ def run(config: PlanConfig) -> None:
     """
     set_threads(config.threads)
     if config.video == "mp4":
-        require_mp4()
+        require_extra("video=mp4", "video", "av")
     if config.viz == "rerun":
-        require_rerun()
+        require_extra("viz=rerun", "rerun", "rerun")
     folder = RunDir(config.run_dir, config)
     loop: Loop = ClosedLoop(config)
     recording = Recording(folder.path / "episodes", loop.about)

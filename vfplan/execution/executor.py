@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from vfplan.errors import UserError
+from vfplan.extras import require_extra
 
 R = TypeVar("R")
 
@@ -47,10 +47,9 @@ class Executor(Protocol):
 
 
 def require_executor(name: str, workers: int) -> None:
-    """Raise ValueError if the package that an executor needs is not installed, or if it has no use for `workers`."""
-    package = PACKAGES.get(name)
-    if package and importlib.util.find_spec(package) is None:
-        raise ValueError(f"executor={name} needs {package}, which is not installed: pip install 'vfplan[{name}]'")
+    """Raise UserError if what an executor needs is not installed, ValueError if it has no use for `workers`."""
+    if name in PACKAGES:
+        require_extra(f"executor={name}", name, PACKAGES[name])
     if name == "serial" and workers > 1:
         raise ValueError(f"executor=serial runs in this process alone; got workers={workers}: leave one out")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vfplan.errors import UserError, said
+from vfplan.extras import require_extra
 
 PREFIX = "hub:"
 PART = r"[A-Za-z0-9](?:[A-Za-z0-9_]|[.-](?![.-]))*"  # of the name of a repository: no .. and no --, as the Hub has it
@@ -24,11 +25,10 @@ LONGEST = 96
 
 def client() -> Any:
     """The module `huggingface_hub`. Raises UserError if it is not installed."""
-    try:
-        import huggingface_hub
-        import huggingface_hub.errors
-    except ImportError as error:
-        raise UserError("the Hub needs huggingface_hub, which is not installed: pip install 'vfplan[hub]'") from error
+    require_extra("the Hub", "hub", "huggingface_hub")
+    import huggingface_hub
+    import huggingface_hub.errors
+
     return huggingface_hub
 
 

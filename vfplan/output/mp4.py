@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from fractions import Fraction
 
 import numpy as np
 
-from vfplan.errors import UserError
 from vfplan.output.video import Frames
 
 QUALITY = "15"
 """Constant rate factor of H.264: what cannot be told from the original, 0 being without loss."""
-
-
-def require_mp4() -> None:
-    """Raise UserError where PyAV is not installed."""
-    if importlib.util.find_spec("av") is None:
-        raise UserError("video=mp4 needs an extra: pip install 'vfplan[video]'; video=gif and video=webp need none")
 
 
 def mp4_bytes(frames: Frames, seconds_per_frame: float) -> bytes:

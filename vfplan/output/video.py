@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
@@ -55,11 +53,6 @@ def grid(columns: Sequence[tuple[str, Frames]], *, scale: int = 4, row_labels: S
     return canvas
 
 
-def write_png(path: str | Path, frame: Frames) -> None:
-    """Write the file of `png_bytes`."""
-    _write_whole(Path(path), png_bytes(frame))
-
-
 def gif_bytes(frames: Frames, seconds_per_frame: float) -> bytes:
     """The GIF of `frames` (T, Y, X, 3) uint8, which repeats; the format rounds durations to 10 ms."""
     if seconds_per_frame < 0.02:  # many viewers then show 0.1 s instead
@@ -107,14 +100,3 @@ def _write(canvas: Frames, text: str, corner: tuple[int, int], size: tuple[int, 
 
 def _text_width(text: str, font_size: int = FONT_SIZES[0]) -> int:
     return int(np.ceil(ImageFont.load_default(size=font_size).getlength(text)))
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write under a temporary name and rename, so that a reader finds the old file or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vfplan.data.formats.base import ReadConfig, Source, WriteConfig, require
+from vfplan.data.formats.base import ReadConfig, Source, WriteConfig
 from vfplan.data.store import EpisodeStore
 from vfplan.errors import UserError
+from vfplan.extras import require_extra
 from vfplan.schema import unknown_message
 
 
@@ -68,5 +69,5 @@ def named(name: str, *, reads: bool = False, writes: bool = False) -> Format:
 
 
 def _module(form: Format) -> Any:
-    require(form.needs, form.extra, form.title)
+    require_extra(form.title, form.extra, *form.needs)
     return importlib.import_module(f"vfplan.data.formats.{form.module}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,13 +84,6 @@ class Source(Protocol):
 
     def episodes(self, indices: range) -> Iterator[Episode]:
         """Read these. Raises BadSourceError if one cannot be read, or is not what it was."""
-
-
-def require(libraries: tuple[str, ...], extra: str, what: str) -> None:
-    """Raise UserError, with the line of pip that helps, if a library is not installed."""
-    for library in libraries:
-        if importlib.util.find_spec(library) is None:
-            raise UserError(f"{what} needs {library}, which is not installed: pip install 'vfplan[{extra}]'")
 
 
 def origin_of(recorded: Origin | None, name: str, config: ReadConfig, size: int, **imported: Any) -> Origin:

@@ -26,13 +26,14 @@ import pyarrow.parquet as pq
 
 from vfplan.data.checking import sound_episodes
 from vfplan.data.described import seconds_per_step
-from vfplan.data.formats.base import Origin, WriteConfig, require
+from vfplan.data.formats.base import Origin, WriteConfig
 from vfplan.data.formats.lerobot_features import IMAGE, Rows, Stats, features_of, merged_stats, schema_of, stats_of
 from vfplan.data.formats.lerobot_video import VIDEO_INFO, write_video
 from vfplan.data.store import EpisodeStore
 from vfplan.data.writing import sole_writer
 from vfplan.execution.executor import Report
 from vfplan.execution.processes import run_units
+from vfplan.extras import require_extra
 from vfplan.output.folder import published_file, remove_temporary, write_json
 from vfplan.output.progress import Bar
 from vfplan.output.staging import staged_folder
@@ -64,7 +65,7 @@ class Export:
 def write(store: EpisodeStore, path: Path, config: WriteConfig) -> None:
     """Write a store as a folder that lerobot reads. A killed export goes on with the files that it lacks."""
     if config.lossy:
-        require(("av",), "lerobot", "lossy=true")
+        require_extra("lossy=true", "lerobot", "av")
     fps, task = config.fps or frames_per_second(store), config.task or f"{store.meta.env}: {store.meta.policy}"
     settings = {"store": store.digest, "lossy": config.lossy, "fps": fps, "task": task}
     with staged_folder(path, settings) as folder, sole_writer(folder):

@@ -28,7 +28,6 @@ from vfplan.data.formats.base import (
     Reach,
     ReadConfig,
     origin_of,
-    require,
     require_frames,
     resized,
     scaled,
@@ -36,6 +35,7 @@ from vfplan.data.formats.base import (
 from vfplan.data.formats.hdf5 import array, group, names, number, opened, text
 from vfplan.data.numbered import by_numbers
 from vfplan.errors import BadSourceError, UserError
+from vfplan.extras import require_extra
 
 CAMERA = "cam0_video"
 VIDEO = "frames"
@@ -107,7 +107,7 @@ def _declared(file: h5py.File, config: ReadConfig) -> tuple[int, tuple[int, int,
     camera = _camera(file, config)
     present = names(camera)
     if VIDEO in present:
-        require(("av",), "video", "RoboNet with MP4 videos")
+        require_extra("RoboNet with MP4 videos", "video", "av")
     first = array(camera, VIDEO if VIDEO in present else "frame0", "B", 1)
     text(first, "image_format")  # here, where a file that is damaged there does no harm yet
     count = number(first, "T") if VIDEO in present else len(present)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from vfplan.errors import UserError
+from vfplan.extras import require_extra
 from vfplan.output.folder import RunDir
 from vfplan.training.loggers import runs, table, tensorboard
 from vfplan.training.loggers.base import Logger
@@ -35,8 +34,8 @@ LOGGERS: dict[str, Kind] = {
 def require_installed(names: Iterable[str]) -> None:
     """Raise UserError for a logger whose library is not there."""
     for name in names:
-        if name in LOGGERS and LOGGERS[name].module and importlib.util.find_spec(LOGGERS[name].module) is None:
-            raise UserError(f"{name} needs its extra: pip install 'vfplan[{name}]'")
+        if name in LOGGERS and LOGGERS[name].module:
+            require_extra(f"logger={name}", name, LOGGERS[name].module)
 
 
 def opened(names: Iterable[str], run: RunDir) -> list[Logger]:
