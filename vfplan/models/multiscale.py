@@ -22,20 +22,18 @@ from torch.nn.functional import pixel_unshuffle
 from vfplan.checks import within
 from vfplan.models.parts.masked import MaskedTrunk, draw_in_order, scaled
 from vfplan.models.parts.pixel_heads import PixelHeads, neighbourhood, picture, pixels
-from vfplan.models.parts.pixel_video import Past, PixelVideo
+from vfplan.models.parts.pixel_video import Past, PixelVideo, PixelVideoConfig
 from vfplan.models.parts.residual import ResidualBlock
-from vfplan.models.trainable import Architecture
 
 GROUPS = ((0, 1), (1, 0), (1, 1))
 """Where the places of each group lie, in rows and columns of the finer picture, from those that are known."""
 
 
 @dataclass(frozen=True)
-class MultiscaleConfig(Architecture):
+class MultiscaleConfig(PixelVideoConfig):
     """Architecture of `Multiscale`; the defaults train on two CPU cores."""
 
     name: str = "multiscale"
-    past_frames: int = within(2, 1, 256)
     base: int = within(8, 1, 4096)
     """The image is halved as long as its side is even and larger than this; what is left is drawn place by place."""
     width: int = within(32, 1, 16384)
@@ -46,15 +44,6 @@ class MultiscaleConfig(Architecture):
     """Channels in the blocks that see what was drawn before in the small picture; twice as many between them."""
     dilations: tuple[int, ...] = within((1, 2, 4), 1, 4096)
     """Of those blocks, one of each stream for each."""
-    head_width: int = within(32, 1, 16384)
-    """Hidden channels of the distribution of each colour channel."""
-    copy_radius: int = within(2, 0, 16)
-    """How many places away a pixel may be copied from in the newest frame; 0 for no copies."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hand:
-            raise ValueError(f"{self.name} cannot be told where the hand is; expected hand=null")
 
     @property
     def doublings(self) -> int:
@@ -68,11 +57,6 @@ class MultiscaleConfig(Architecture):
     def side(self) -> int:
         """b, the side of the small picture."""
         return self.image_size >> self.doublings
-
-    @property
-    def sources(self) -> int:
-        """K, the places that a pixel may be copied from."""
-        return (2 * self.copy_radius + 1) ** 2 if self.copy_radius else 0
 
 
 class PastNet(nn.Module):

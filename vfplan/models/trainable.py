@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,16 @@ from vfplan.models.base import Clip, Context, WorldModel
 from vfplan.models.hand import Hand
 from vfplan.models.precision import reducible
 
+SLOW = 500
+"""Passes that a frame takes one after the other, from which on a model is said to be slow."""
+
 
 @dataclass(frozen=True)
 class Architecture:
     """What the configuration of every trainable model says."""
+
+    sees_hand: ClassVar[bool] = False
+    """Whether the model can be told where the hand is."""
 
     name: str
     image_size: int = decided(64, 1, 4096)
@@ -33,6 +39,8 @@ class Architecture:
 
     def __post_init__(self) -> None:
         require_ranges(self)
+        if self.hand and not self.sees_hand:
+            raise ValueError(f"{self.name} cannot be told where the hand is; expected hand=unknown")
         if self.switches and not 0 <= min(self.switches) <= max(self.switches) < self.action_dim:
             raise ValueError(f"switches are places in an action of {self.action_dim}; got {self.switches}")
 
@@ -47,9 +55,6 @@ class Architecture:
 
 Loss = tuple[Tensor, Sequence[Tensor]]
 """What is descended, and the exact nats that it stands for, of one level or more; without likelihoods, any losses."""
-
-
-SLOW = 500  # passes per frame
 
 
 class Objective(Protocol):

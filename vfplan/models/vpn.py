@@ -18,36 +18,20 @@ from torch import Tensor, nn
 from vfplan.checks import within
 from vfplan.models.parts.masked import MaskedTrunk, MultiplicativeBlock, around, draw_in_order, scaled
 from vfplan.models.parts.pixel_heads import PixelHeads, neighbourhood, picture, pixels
-from vfplan.models.parts.pixel_video import Past, PixelVideo
-from vfplan.models.trainable import Architecture
+from vfplan.models.parts.pixel_video import Past, PixelVideo, PixelVideoConfig
 
 
 @dataclass(frozen=True)
-class VPNConfig(Architecture):
+class VPNConfig(PixelVideoConfig):
     """Architecture of `VPN`; the defaults train on two CPU cores, for images of 32x32 pixels."""
 
     name: str = "vpn"
-    past_frames: int = within(2, 1, 256)
     width: int = within(16, 1, 8192)
     """c, channels in the blocks and in the LSTM; twice as many between blocks."""
     encoder_dilations: tuple[int, ...] = within((1, 2), 1, 4096)
     """Of the blocks that read a frame."""
     decoder_dilations: tuple[int, ...] = within((1, 2, 4, 8), 1, 4096)
     """Of the blocks that see what was drawn before, one of each stream for each."""
-    head_width: int = within(32, 1, 16384)
-    """Hidden channels of the distribution of each colour channel."""
-    copy_radius: int = within(2, 0, 16)
-    """How many places away a pixel may be copied from in the newest frame; 0 for no copies."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hand:
-            raise ValueError(f"{self.name} cannot be told where the hand is; expected hand=null")
-
-    @property
-    def sources(self) -> int:
-        """K, the places that a pixel may be copied from."""
-        return (2 * self.copy_radius + 1) ** 2 if self.copy_radius else 0
 
 
 class ConvLSTM(nn.Module):

@@ -38,11 +38,6 @@ class LatentVideoConfig(Architecture):
     """What is said of each value: normal (sigma) or Laplace with one learned scale for all, normal with a scale of its
     own (gaussian); or of each pixel, that it is copied from near its place or painted anew (copy)."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hand:
-            raise ValueError(f"{self.name} cannot be told where the hand is; hand=unknown")
-
 
 class LatentVideo(TrainableModel):
     """A world model with latents.

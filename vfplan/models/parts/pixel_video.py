@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from vfplan.checks import within
 from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.pixels import area_average, unit_from_frames
@@ -68,6 +69,22 @@ class PixelNoise:
     def take(self, rows: Tensor | slice) -> PixelNoise:
         """The chosen rows."""
         return PixelNoise(self.values[rows])
+
+
+@dataclass(frozen=True)
+class PixelVideoConfig(Architecture):
+    """What the configurations of all these models say."""
+
+    past_frames: int = within(2, 1, 256)
+    head_width: int = within(32, 1, 16384)
+    """Hidden channels of the distribution of each colour channel."""
+    copy_radius: int = within(2, 0, 16)
+    """How many places away a pixel may be copied from in the newest frame; 0 for no copies."""
+
+    @property
+    def sources(self) -> int:
+        """K, the places that a pixel may be copied from."""
+        return (2 * self.copy_radius + 1) ** 2 if self.copy_radius else 0
 
 
 class PixelVideo(TrainableModel):

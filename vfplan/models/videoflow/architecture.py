@@ -6,7 +6,7 @@ What it changes over the model of 2019 (`architecture_2019.py`), and why, is mea
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from vfplan.checks import require_ranges, within
 from vfplan.flows import HaarLevel, Level, TopLevel
@@ -48,6 +48,8 @@ class PriorConfig:
 @dataclass(frozen=True)
 class VideoFlowConfig(Architecture):
     """Architecture of the default `VideoFlow`; stored in checkpoints."""
+
+    sees_hand: ClassVar[bool] = True
 
     name: str = "videoflow"
     flow_steps: int = within(2, 0, 256)

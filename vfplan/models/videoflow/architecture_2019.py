@@ -39,8 +39,6 @@ class VideoFlow2019Config(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.hand:
-            raise ValueError(f"{self.name} cannot be told where the hand is; expected hand=null")
         if self.num_levels < 1 or self.image_size % 2**self.num_levels:
             raise ValueError(f"image_size={self.image_size} cannot be halved num_levels={self.num_levels} times")
 
