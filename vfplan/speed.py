@@ -24,7 +24,7 @@ def speed(config: SpeedConfig) -> None:
     run(config, lambda name: train.configuration([f"model={name}", "data=none"]).model)
 
 
-main = command(speed, SpeedConfig, name="speed", help=HELP)
+main = command(speed, SpeedConfig, name="speed", help=HELP, results="speed.json")
 
 if __name__ == "__main__":
     main()

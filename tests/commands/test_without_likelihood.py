@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from examples.own_model import Likelihood
 from tests.refusal import refused
 from vfplan.benchmark import main as benchmark
 from vfplan.models.base import LikelihoodModel, MonitorableModel
@@ -63,18 +64,7 @@ class Blend(TrainableModel):
         return rollout.values if steps is None else rollout.values[:, steps]
 
 
-class SquaredError:
-    window = 2
-
-    def __init__(self, model, recipe):
-        self.model = model
-
-    def rates(self):
-        return [(list(self.model.parameters()), 1.0)]
-
-    def clipped(self):
-        return [("the model", list(self.model.parameters()))]
-
+class SquaredError(Likelihood):
     def losses(self, clip, step, part, rng):
         images = unit_from_frames(clip.frames)
         loss = (self.model.after(images[:, 0], clip.actions[:, 0]) - images[:, 1]).square().mean()

@@ -77,6 +77,16 @@ def test_a_run_that_goes_on_is_the_same_run_there(store, tmp_path, library, name
     assert logged == told(tmp_path / "run") and library[-1] == ("finish",)
 
 
+def test_a_training_that_ends_early_hands_over_what_it_has(store, tmp_path, library, monkeypatch):
+    def breaks(self):
+        raise OSError("broken")
+
+    monkeypatch.setattr("vfplan.training.recorder.Recorder.save", breaks)
+    with pytest.raises(SystemExit):
+        begun(store, tmp_path / "run", "wandb")
+    assert library[-2][0] == "log" and library[-1] == ("finish",)
+
+
 @needs("wandb")
 def test_wandb_writes_offline(store, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")

@@ -113,10 +113,13 @@ class Recorder:
         )
         return {WEIGHTS: sha256}
 
-    def farewell(self) -> None:
-        """Say what was written and how it is tested."""
+    def close(self) -> None:
+        """Let the loggers write what waits, however the training ends."""
         for logger in self.loggers:
             logger.close()
+
+    def farewell(self) -> None:
+        """Say what was written and how it is tested."""
         folder, store = self.run.path, self.data.first
         print(f"wrote {folder / 'checkpoint'}, {folder / 'metrics.jsonl'} and {folder / 'validation.png'}")
         print(f"next: python -m vfplan.evaluate checkpoint={folder / 'checkpoint'} data={store.path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -73,7 +74,8 @@ def _run(config: TrainConfig, stop: Stop) -> StoreMeta | None:
         if why := learner.model.why_slow:
             _warn(f"{why}, as validation does (validation_episodes, validate_every)")
         print(f"{count:,} parameters on {device}, {episodes} episodes, {group.size} process(es)", flush=True)
-        _loop(learner, sampler, config, recorder, stop)
+        with closing(recorder):
+            _loop(learner, sampler, config, recorder, stop)
     recorder.farewell()
     return data.first.meta
 

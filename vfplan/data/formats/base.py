@@ -67,6 +67,21 @@ class Origin:
         return cls(meta.env, meta.policy, meta.seed, meta.length, meta.description, meta.versions)
 
 
+@dataclass(frozen=True)
+class OneFile:
+    """What a source of a single file says: what was found of it when it was looked through."""
+
+    path: Path
+    config: ReadConfig
+    origin: Origin
+    lengths: tuple[int, ...]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is read."""
+        return (self.path,)
+
+
 class Source(Protocol):
     """Episodes of somebody else's data, which were looked through; it pickles."""
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from vfplan.data.checking import sound_episodes
 from vfplan.data.episode import Episode
 from vfplan.data.formats.base import (
-    Origin,
+    OneFile,
     Reach,
     ReadConfig,
     WriteConfig,
@@ -57,19 +57,10 @@ OWN = {"hand": ("f", 2), "object_xy": ("f", 3)}
 
 
 @dataclass(frozen=True)
-class RobomimicFile:
+class RobomimicFile(OneFile):
     """A file that was looked through."""
 
-    path: Path
-    config: ReadConfig
-    origin: Origin
-    lengths: tuple[int, ...]
     demos: tuple[str, ...]
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All that is read."""
-        return (self.path,)
 
     def episodes(self, indices: range) -> Iterator[Episode]:
         """Read these."""

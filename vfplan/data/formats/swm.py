@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vfplan.data.checking import sound_episodes
 from vfplan.data.episode import Episode
 from vfplan.data.formats.base import (
-    Origin,
+    OneFile,
     Reach,
     ReadConfig,
     WriteConfig,
@@ -45,20 +45,11 @@ COLUMNS = {"action": ("f", (0,)), "hand": ("f", (3,)), "object_xy": ("f", (0, 2)
 
 
 @dataclass(frozen=True)
-class SwmFile:
+class SwmFile(OneFile):
     """A file that was looked through."""
 
-    path: Path
-    config: ReadConfig
-    origin: Origin
-    lengths: tuple[int, ...]
     firsts: tuple[int, ...]
     """The first row of each episode."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All that is read."""
-        return (self.path,)
 
     def episodes(self, indices: range) -> Iterator[Episode]:
         """Read these."""
