@@ -7,7 +7,7 @@ from vfplan.cli.config import command
 from vfplan.control.settings import PlanConfig
 
 HELP = """
-Solve held-out tasks in closed loop: plan on imagined frames, act, look, plan again. Writes results.json and a GIF.
+Solve held-out tasks in closed loop: plan on imagined frames, act, look, plan again. Writes results.json and a video.
 
 examples:
   python -m vfplan.plan env=push

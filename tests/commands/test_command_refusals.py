@@ -53,7 +53,8 @@ def test_training_does_not_start_from_another_model(store, run, tmp_path, capsys
 
 
 def test_a_hand_that_nobody_knows_is_refused(tmp_path, capsys):
-    generate(["source=slip", "source.image_size=20", "episodes=12", f"out={tmp_path / 'slip'}", "workers=1"])
+    given = ["source=slip", "source.image_size=20", "episodes=12", "workers=1"]
+    generate([*given, f"out={tmp_path / 'slip'}", f"run_dir={tmp_path / 'record'}"])
     given = [f"data={tmp_path / 'slip'}", "hand=told", f"run_dir={tmp_path / 'out'}", "validation_episodes=3"]
     assert "its description has no floor_to_pixel" in refused(capsys, train, given)
     assert not (tmp_path / "out").exists()
