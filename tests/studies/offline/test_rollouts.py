@@ -29,6 +29,14 @@ def test_equal_frames_have_a_finite_psnr():
     assert (rollouts.psnr_of(one_level, frames // 2) < QUANTISATION_PSNR).all()
 
 
+def test_samples_that_agree_have_no_spread_and_two_ends_their_half_distance():
+    samples = torch.zeros(4, 2, 3, 8, 8, dtype=torch.uint8)
+    samples[::2, :, :, :4] = 20
+    shown = rollouts.spread(samples)
+    assert (shown[:, :, :4] == 10 * rollouts.BRIGHTER).all() and not shown[:, :, 4:].any()
+    assert (rollouts.spread(torch.tensor([[[0]], [[255]]], dtype=torch.uint8)[..., None, None]) == 255).all()
+
+
 def test_a_model_that_knows_the_future_has_perfect_scores_and_copying_has_not(arena_store):
     numbers = rollouts.measure(trial(Replay(arena_store), arena_store)).numbers
     for row in ("expected", "mean_of_samples", "best_of_samples"):

@@ -21,6 +21,8 @@ from vfplan.studies.offline.trial import Trial
 Floats = NDArray[np.float64]
 
 METRICS = {"psnr": ("PSNR / dB", 2), "ssim": ("SSIM", 4)}
+BRIGHTER = 4
+"""How much more is shown of the spread than there is."""
 ROWS = {
     "copying": "copying the last frame",
     "expected": "temperature 0",
@@ -55,6 +57,11 @@ def best_of(scores: Floats) -> Floats:
     """
     best = scores.mean(axis=2).argmax(axis=1)
     return scores[np.arange(len(scores)), best]
+
+
+def spread(samples: Tensor) -> Tensor:
+    """A clip (T, C, Y, X) uint8: the standard deviation between samples (K, T, C, Y, X), `BRIGHTER` times as bright."""
+    return (BRIGHTER * samples.float().std(dim=0, correction=0)).clamp(0, 255).byte()
 
 
 def measure(trial: Trial) -> Section:
@@ -142,12 +149,14 @@ def _pictures(trial: Trial, scores: Mapping[str, Scores]) -> tuple[Picture, Pict
         rows[f"{name}: temperature 0"] = trial.expected[episode]
         rows[f"{name}: best sample"] = trial.samples[episode][int(closeness.argmax())]
         rows[f"{name}: worst sample"] = trial.samples[episode][int(closeness.argmin())]
+        rows[f"{name}: spread"] = spread(trial.samples[episode])
     frames = Picture(
         "rollouts-frames.png",
         strip(rows, trial.steps),
         f"The {len(chosen)} sampled episodes with the most motion, step by step from the last known frame (0); of "
         f"{trial.settings.rollout_samples} samples those of the highest and of the lowest mean PSNR. Both should look "
-        "like true frames and differ only where the future is open.",
+        "like true frames and differ only where the future is open. Spread: the standard deviation between the samples, "
+        f"{BRIGHTER} times as bright; dark where they agree.",
     )
     return chart, frames
 
