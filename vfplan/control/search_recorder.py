@@ -19,7 +19,7 @@ from vfplan.costs import Goal
 from vfplan.models.base import Context, WorldModel
 from vfplan.pixels import area_average, frames_from_unit, unit_from_frames
 
-CHEAPEST = 4
+CHEAPEST = 3
 
 
 class SearchRecorder:
