@@ -49,6 +49,18 @@ def test_more_dequantisation_samples_have_less_variance_and_the_same_mean():
     assert spread(64).mean() == pytest.approx(3.0, abs=0.2)
 
 
+def test_the_importance_weighted_bound_is_the_mean_probability():
+    noise, bits = 0.1, bits_per_dim(Coin(0.1), episodes(), torch.Generator().manual_seed(0), samples=4000)
+    gained = L * T * noise**2 / 2  # nats: a log-normal's mean is above its median by half the variance
+    assert np.allclose(bits.importance, 36 / 12 - gained / math.log(2) / 12 / T, atol=4e-4)
+    assert (bits.importance < bits.per_episode).all()
+
+
+def test_one_sample_is_its_own_importance_weighted_bound():
+    bits = bits_per_dim(Coin(0.1), episodes(), torch.Generator().manual_seed(0))
+    assert np.allclose(bits.importance, bits.per_episode)
+
+
 def test_shuffled_actions_are_those_of_another_episode():
     actions = torch.arange(20.0).view(20, 1, 1).expand(20, 4, 1)
     shuffled = shuffled_actions(actions, torch.Generator().manual_seed(0))

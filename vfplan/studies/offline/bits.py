@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ def _score(trial: Trial) -> dict[str, Bits]:
             scored = replace(clip, actions=chosen[rows]).until(last)
             parts[suffix].append(bits_per_dim(model, scored, generators[suffix], samples=trial.settings.samples))
     return {
-        suffix: Bits(np.concatenate([b.per_step for b in part]), np.concatenate([b.per_level for b in part]))
+        suffix: Bits(*(np.concatenate([getattr(bits, field.name) for bits in part]) for field in fields(Bits)))
         for suffix, part in parts.items()
     }
 
@@ -77,6 +77,7 @@ def _numbers(trial: Trial, bits: dict[str, Bits]) -> dict[str, Any]:
         "num_dequantisation_samples": trial.settings.samples,
         "bound": trial.scored_by.bound,
         "bits_per_dim": asdict(Estimate.of(true.per_episode)),
+        "bits_per_dim_importance": asdict(Estimate.of(true.importance)),
         "per_level": [asdict(Estimate.of(level)) for level in true.per_level.T],
         "per_step": [asdict(estimate) for estimate in per_step(true.per_step)],
     }
@@ -105,6 +106,8 @@ def _table(bits: dict[str, Bits], trial: Trial) -> Table:
             continue
         gap = Estimate.of(bits[suffix].per_episode - bits[""].per_episode).text(4) if suffix else ""
         rows.append((label, Estimate.of(bits[suffix].per_episode).text(4), gap))
+    if trial.settings.samples > 1 and trial.scored_by.bound != "exact":
+        rows.insert(1, ("true actions, importance-weighted", Estimate.of(bits[""].importance).text(4), ""))
     return Table(
         ("actions given", "bits / dim", "difference"),
         tuple(rows),
