@@ -42,7 +42,9 @@ BESIDE = {
     "configs": {"cli"},
 }
 # Commands that read settings as another one does.
-PLANNED_WITH = {("benchmark", "plan"), ("collect", "plan"), ("doctor", "plan"), ("speed", "train")}
+PLANNED_WITH = {
+    *(("benchmark", "plan"), ("collect", "plan"), ("compare", "plan"), ("doctor", "plan"), ("speed", "train")),
+}
 EXCEPTIONS = {("vfplan.models.oracle", "envs")}  # the simulator as a model
 
 # (modules, what they must not import, exceptions) within that.

@@ -14,6 +14,7 @@ GIVEN = {
     "check": [],
     "card": ["checkpoint=push"],
     "collect": [],
+    "compare": ["data=somewhere", "heldout=elsewhere"],
     "convert": ["source=somewhere"],
     "doctor": [],
     "evaluate": ["data=somewhere"],

@@ -155,7 +155,7 @@ def _pictures(trial: Trial, scores: Mapping[str, Scores]) -> tuple[Picture, Pict
         strip(rows, trial.steps),
         f"The {len(chosen)} sampled episodes with the most motion, step by step from the last known frame (0); of "
         f"{trial.settings.rollout_samples} samples those of the highest and of the lowest mean PSNR. Both should look "
-        "like true frames and differ only where the future is open. Spread: the standard deviation between the samples, "
+        "like true frames and differ only where the future is open. Spread: the standard deviation between samples, "
         f"{BRIGHTER} times as bright; dark where they agree.",
     )
     return chart, frames
