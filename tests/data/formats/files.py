@@ -37,13 +37,13 @@ def swm(path, lengths=LENGTHS):
         file.create_dataset("ep_offset", data=offsets.astype(np.int64), maxshape=(None,))
 
 
-def robomimic(path, *, after=True, numbers=(0, 2, 10)):
+def robomimic(path, *, after=True, numbers=(0, 2, 10), lengths=LENGTHS):
     """As the files that robomimic's users download; some have no `next_obs`."""
     with h5py.File(path, "w") as file:
         data = file.create_group("data")
         data.attrs["env_args"] = json.dumps({"env_name": "Lift", "env_type": 1, "env_kwargs": {}})
-        data.attrs["total"] = sum(LENGTHS)
-        for index, (number, count) in enumerate(zip(numbers, LENGTHS, strict=True)):
+        data.attrs["total"] = sum(lengths)
+        for index, (number, count) in enumerate(zip(numbers, lengths, strict=True)):
             demo = data.create_group(f"demo_{number}")
             demo.attrs["num_samples"] = count
             demo["actions"], seen = actions(index, count).astype(np.float64), frames(index, count + 1)
