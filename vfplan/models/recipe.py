@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vfplan.checks import require_ranges, within
+from vfplan.models.parts.schedules import ramp
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,30 @@ class VariationalRecipe(Recipe):
     sampling_decay: int = within(0, 0, 1_000_000_000)
     """k: with probability 1 - k / (k + exp(step / k)) a frame to go on from is the model's own (Bengio et al., 2015);
     0 for always the true one."""
+
+    def infers(self, step: int) -> bool:
+        """Whether latents are drawn from the posterior, or else from the prior."""
+        return True
+
+    def kl_share(self, step: int) -> float:
+        """The share of the weight of the KL divergence that is in force."""
+        return ramp(step, self.kl_warmup * self.steps)
+
+
+@dataclass(frozen=True)
+class StagedRecipe(VariationalRecipe):
+    """The same in stages (Babaeizadeh et al., 2018): what needs no latents first, then latents that cost nothing."""
+
+    name: str = "sv2p"
+    prior_steps: float = within(0.0, 0, 1)
+    """Share of the steps, at first, in which latents are drawn from the prior and nothing is inferred."""
+    kl_start: float = within(0.0, 0, 1)
+    """Share of the steps in which the KL divergence costs nothing; the warm-up is after them."""
+
+    def infers(self, step: int) -> bool:
+        """Whether latents are drawn from the posterior, or else from the prior."""
+        return step >= self.prior_steps * self.steps
+
+    def kl_share(self, step: int) -> float:
+        """The share of the weight of the KL divergence that is in force."""
+        return ramp(step - self.kl_start * self.steps, self.kl_warmup * self.steps)

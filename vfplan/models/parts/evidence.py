@@ -13,7 +13,7 @@ from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Emitted, Independent
 from vfplan.models.parts.gaussian import at_least
 from vfplan.models.parts.latent_video import LatentVideo
-from vfplan.models.parts.schedules import ramp, truth_share
+from vfplan.models.parts.schedules import truth_share
 from vfplan.models.parts.video_state import Inferred
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
@@ -68,11 +68,13 @@ class Evidence:
         frames, actions = clip.frames[:, past:], model.actions(clip.actions[:, past - 1 :])
         images, noise = model.images(frames), model.sample_noise(len(actions), actions.shape[1], rng)
         shown = truth_share(step, self.recipe.sampling_decay)
-        warm = ramp(step, self.recipe.kl_warmup * self.recipe.steps)
+        warm, inferring = self.recipe.kl_share(step), self.recipe.infers(step)
+        state = model.survey(state, images, actions) if inferring else state
         loss, nats = torch.zeros((), device=images.device), []
         for index in range(frames.shape[1]):
             seen = model.look(images[:, index])
-            inferred = model.infer(state, actions[:, index], seen, noise.at(index))
+            action, drawn = actions[:, index], noise.at(index)
+            inferred = model.infer(state, action, seen, drawn) if inferring else model.expect(state, action, drawn)
             output, last = model.paint(inferred.features, inferred.state), inferred.state.newest.image
             emitted = model.emission(output, last)
             learned, exact = self._frame_loss(emitted, inferred, frames[:, index], images[:, index], warm)
@@ -93,7 +95,7 @@ class Evidence:
             assert isinstance(emitted, Independent)
             distance, emitted = emitted.distance(image).mean(), emitted.of_scale()
         nats, divergences = -emitted.log_prob(frame).mean(), inferred.divergences()
-        exact = torch.stack([nats, sum(divergences, torch.zeros_like(divergences[0])).mean()])
+        exact = torch.stack([nats, sum(divergences, nats.new_zeros(len(frame))).mean()])
         priced = [at_least(divergence, self.recipe.free_nats).mean() for divergence in divergences]
         price = warm * self.recipe.kl_weight * sum(priced, torch.zeros_like(nats))
         if distance is None:

@@ -51,6 +51,22 @@ class Gaussian(Rows):
         return (log_ratio + 0.5 * ((-2 * log_ratio).exp() + away.square() - 1)).flatten(1).sum(1)
 
 
+@dataclass(frozen=True)
+class Shared(Gaussian):
+    """Normal elements of which each of `steps` steps bears an equal part: what they cost, it costs so many times."""
+
+    steps: Tensor
+    """(B,)."""
+
+    def log_prob(self, values: Tensor) -> Tensor:
+        """A step's part (B,) nats of the log-density of values (B, ...)."""
+        return super().log_prob(values) / self.steps
+
+    def divergence(self, prior: Gaussian) -> Tensor:
+        """A step's part (B,) nats of the KL divergence of the prior from this distribution."""
+        return super().divergence(prior) / self.steps
+
+
 def at_least(divergence: Tensor, free_nats: float) -> Tensor:
     """Divergences (B,) of which the first `free_nats` cost nothing, and have no gradient."""
     return divergence.clamp_min(free_nats)

@@ -11,13 +11,12 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from vfplan.checks import within
-from vfplan.models.base import Context, LogProb, Noise, State
+from vfplan.models.base import Bound, Context, LogProb, Noise, State
 from vfplan.models.parts.emission import Emission, EmissionName
 from vfplan.models.parts.gaussian import Gaussian
 from vfplan.models.parts.video_state import Inferred, Seen, VideoNoise, VideoState
@@ -49,7 +48,7 @@ class LatentVideo(TrainableModel):
     """
 
     config: LatentVideoConfig
-    bound: Literal["elbo"] = "elbo"
+    bound: Bound = "elbo"
     reads_simulator = False
 
     def __init__(self, config: LatentVideoConfig, latents: Sequence[tuple[int, ...]], emission: Emission) -> None:
@@ -84,6 +83,10 @@ class LatentVideo(TrainableModel):
     @abstractmethod
     def paint(self, features: Tensor, state: VideoState) -> Tensor:
         """What the emission is made of, (B, outputs, Y, X)."""
+
+    def survey(self, state: VideoState, images: Tensor, actions: Tensor) -> VideoState:
+        """The memory told of all images (B, T, C, Y, X) to be inferred, where a posterior must see them together."""
+        return state
 
     def notice(self, state: VideoState, seen: Seen) -> VideoState:
         """The memory with a newer frame, known or imagined."""
@@ -126,11 +129,19 @@ class LatentVideo(TrainableModel):
 
     def imagine(self, state: VideoState, action: Tensor, noise: Sequence[Tensor]) -> tuple[Tensor, VideoState]:
         """One step under noise: features of the frame, and the memory in which that is not yet."""
+        drawn = self.expect(state, action, noise)
+        return drawn.features, drawn.state
+
+    def expect(self, state: VideoState, action: Tensor, noise: Sequence[Tensor]) -> Inferred:
+        """One step of which nothing is inferred: the posterior is the prior."""
         latents: tuple[Tensor, ...] = ()
+        priors = []
         for drawn in noise:
             prior, state = self.prior(state, action, latents)
             latents = (*latents, prior.sample(drawn))
-        return self.advance(state, action, latents)
+            priors.append(prior)
+        features, state = self.advance(state, action, latents)
+        return Inferred(latents, tuple(priors), tuple(priors), features, state)
 
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoNoise:
         """Standard normal noise of every level's latent; the same whatever the scale.
@@ -175,7 +186,7 @@ class LatentVideo(TrainableModel):
         """
         require_float32(self)
         state, images, actions = self.encode(context), self.images(frames), self.actions(actions)
-        noise = self.sample_noise(len(actions), actions.shape[1], rng)
+        noise, state = self.sample_noise(len(actions), actions.shape[1], rng), self.survey(state, images, actions)
         steps = []
         for step in range(frames.shape[1]):
             seen = self.look(images[:, step])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 
-def ramp(step: int, steps: float) -> float:
-    """From 0 at step 0 to 1 at `steps` and after it; 1 if there are none."""
-    return min(1.0, step / steps) if steps > 0 else 1.0
+def ramp(step: float, steps: float) -> float:
+    """From 0 at step 0, and before it, to 1 at `steps` and after it; if there are none, at once."""
+    return min(1.0, max(0.0, step / steps)) if steps > 0 else float(step >= 0)
 
 
 def truth_share(step: int, decay: int) -> float:
