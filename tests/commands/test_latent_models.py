@@ -11,11 +11,9 @@ from vfplan.models.checkpoint import load_checkpoint
 from vfplan.train import main as train
 from vfplan.train import train as run_training
 
+VECTORS = ["model.pyramid.widths=[4,4,8]", "model.code=4", "model.hidden=4", "model.latent=2"]
+WARPS = ["model.width=2", "model.transformations=2"]
 SMALL = [
-    "model.pyramid.widths=[4,4,8]",
-    "model.code=4",
-    "model.hidden=4",
-    "model.latent=2",
     "learning.batch=[2]",
     "learning.frames=2",
     "learning.warmup=1",
@@ -26,10 +24,19 @@ SMALL = [
 ]
 
 
-@pytest.mark.parametrize(("name", "emission"), [("svg_lp", "sigma"), ("svg_fp", "copy"), ("svg_prime", "laplace")])
-def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, emission):
+@pytest.mark.parametrize(
+    ("name", "emission", "sizes"),
+    [
+        ("svg_lp", "sigma", VECTORS),
+        ("svg_fp", "copy", VECTORS),
+        ("svg_prime", "laplace", VECTORS),
+        ("sv2p", "copy", WARPS),
+        ("cdna", "sigma", WARPS),
+    ],
+)
+def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, emission, sizes):
     run, planned = tmp_path / "run", tmp_path / "planned"
-    given = [f"data={store}", f"model={name}", f"model.emission={emission}", f"run_dir={run}", *SMALL]
+    given = [f"data={store}", f"model={name}", f"model.emission={emission}", f"run_dir={run}", *sizes, *SMALL]
     for steps in (2, 4):
         run_training(train.configuration([*given, f"learning.steps={steps}", "allow_mismatch=true"]))
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

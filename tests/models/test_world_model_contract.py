@@ -15,6 +15,7 @@ from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.pixel_video import PixelVideo
 from vfplan.models.still import StillModel
+from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
 from vfplan.models.svg_prime import SvgPrimeConfig
 from vfplan.models.trainable import TrainableModel
@@ -65,6 +66,26 @@ def svg_prime_model():
     return small(SvgPrimeConfig(emission="laplace"), svg_prime.assemble)
 
 
+def warping(**settings):
+    torch.manual_seed(0)
+    model = Sv2p(Sv2pConfig(width=2, transformations=3, **settings))
+    for parameter in model.parameters():
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def sv2p():
+    return warping()
+
+
+def sv2p_per_step():
+    return warping(latent="per_step", emission="copy")
+
+
+def cdna():
+    return warping(name="cdna", latent="none", emission="laplace")
+
+
 def oracle():
     return SimulatorOracle(PushEnv().config)
 
@@ -79,9 +100,12 @@ def shift():
 
 
 @pytest.fixture(
-    params=[videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, oracle, still, shift],
+    params=[
+        videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, sv2p, sv2p_per_step, cdna, oracle,
+        still, shift,
+    ],
     ids=lambda make: make.__name__,
-)
+)  # fmt: skip
 def model(request):
     return request.param()
 

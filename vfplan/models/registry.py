@@ -12,7 +12,8 @@ from vfplan.models.base import WorldModel
 from vfplan.models.multiscale import Multiscale, MultiscaleConfig
 from vfplan.models.parts.evidence import Evidence
 from vfplan.models.parts.pixel_objective import PixelObjective
-from vfplan.models.recipe import LearningConfig, Recipe, VariationalRecipe
+from vfplan.models.recipe import LearningConfig, Recipe, StagedRecipe, VariationalRecipe
+from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
 from vfplan.models.svg_prime import SvgPrimeConfig
 from vfplan.models.trainable import Architecture, Objective, TrainableModel
@@ -58,6 +59,9 @@ _OF_2019 = Family(
 _SVG = Family(SvgConfig, svg.assemble, Evidence, recipe=VariationalRecipe, name="svg")
 _SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=VariationalRecipe, name="svg_prime")
 
+_CDNA = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="cdna")
+_SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
+
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
 
@@ -80,6 +84,10 @@ FAMILIES: dict[str, Family] = {
     "svg_fp_published": _SVG,
     "svg_prime": _SVG_PRIME,
     "svg_prime_published": _SVG_PRIME,
+    "cdna": _CDNA,
+    "cdna_published": _CDNA,
+    "sv2p": _SV2P,
+    "sv2p_published": _SV2P,
 }
 
 
