@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from vfplan.models.parts.composition import Composition, Masks
 from vfplan.models.parts.emission import build_emission
-from vfplan.models.parts.emitted import Copied
-from vfplan.models.parts.warp import PLACES, RADIUS, Cdna, Dna, around, composited, normalised, place_logits
+from vfplan.models.parts.warp import PLACES, RADIUS, Cdna, Dna, around, composited, normalised
+from vfplan.pixels import frames_from_unit
 
 ROWS, SIZE, WIDTH, CODE, KERNELS = 2, 6, 5, 7, 3
 
@@ -93,36 +93,53 @@ def test_what_is_composed_lies_between_its_sources():
     assert (found >= sources.amin(1)).all() and (found <= sources.amax(1)).all()
 
 
-def composition(mover, emission):
+def composition(mover, emission, others):
     torch.manual_seed(0)
-    paint = nn.Conv2d(WIDTH, 3, 1)
-    return Composition(
-        mover, Masks(WIDTH, mover.count + 2), paint, WIDTH, 3, build_emission(emission, 3, SIZE)
-    ).double()
+    paint, masks = nn.Conv2d(WIDTH, 3, 1), Masks(WIDTH, mover.count + 2 + others)
+    return Composition(mover, masks, paint, WIDTH, 3, build_emission(emission, 3, SIZE, others)).double()
 
 
+def composed(mover, emission, others):
+    images = (image(), image(1))[: others + 1]
+    return composition(mover, emission, others)(random(ROWS, CODE, 1, 1), random(ROWS, WIDTH, SIZE, SIZE), images)
+
+
+@pytest.mark.parametrize("others", [0, 1])
 @pytest.mark.parametrize("emission", ["sigma", "laplace", "gaussian", "copy"])
-def test_a_composition_is_what_the_emission_is_made_of(mover, emission):
-    code, maps = random(ROWS, CODE, 1, 1), random(ROWS, WIDTH, SIZE, SIZE)
-    output = composition(mover, emission)(code, maps, (image(),))
-    emitted = build_emission(emission, 3, SIZE).double()(output, image())
+def test_a_composition_is_what_the_emission_is_made_of(mover, emission, others):
+    emitted = build_emission(emission, 3, SIZE, others).double()(composed(mover, emission, others), image())
     assert emitted.image.shape == image().shape and torch.isfinite(emitted.log_mass(image().mul(255).byte())).all()
 
 
 def test_the_mean_of_copies_is_the_composed_image(mover):
-    """Inside, where no kernel reaches beyond the edge: one reading of the shares has the mean of the other."""
-    code, maps, inner = random(ROWS, CODE, 1, 1), random(ROWS, WIDTH, SIZE, SIZE), slice(RADIUS, -RADIUS)
-    net = composition(mover, "sigma")
-    kernels = mover.kernels(code, maps)
-    shares = net.masks(maps, net.sources(kernels, maps, (image(),)))
-    weights = torch.cat([place_logits(kernels, shares[:, :-1]), shares[:, -1:]], dim=1)
-    painted = build_emission("sigma", 3, SIZE)(net.paint(maps).sigmoid() - 0.5, image())
-    whole = 0.5 + net(code, maps, (image(),))
-    alternatives = (around(image()) * weights[:, :-1, None].exp()).sum(1) + painted.image * weights[:, -1:].exp()
-    assert torch.allclose(alternatives, whole, atol=1e-9)
-    mixture = Copied(image(), weights, painted)
-    mean = (mixture._around(image()) * weights[:, None, :-1].exp()).sum(2) + painted.image * weights[:, -1:].exp()
-    assert torch.allclose(mean[..., inner, inner], whole[..., inner, inner], atol=1e-9)
+    """One reading of the shares has the mean of the other: of all places around, another image and the painted one."""
+    logits, painted, _, first = composed(mover, "copy", 1).split([PLACES + 2, 3, 3, 3], 1)
+    near, other, paint = logits.exp()[:, :, None].split([PLACES, 1, 1], 1)
+    mean = (around(image()) * near).sum(1) + first * other[:, 0] + (0.5 + painted) * paint[:, 0]
+    assert torch.equal(first, image(1)) and torch.allclose(logits.exp().sum(1), torch.ones(()).double(), atol=1e-9)
+    assert torch.allclose(mean, 0.5 + composed(mover, "sigma", 1), atol=1e-9)
+
+
+@torch.no_grad()
+def test_copies_of_another_image_sum_to_one_over_all_values():
+    """Of one channel, so that all 256 values of a pixel can be tried."""
+    emission = build_emission("copy", 1, SIZE, 1).double()
+    output = random(1, emission.outputs, SIZE, SIZE).abs()
+    emitted = emission(output, torch.rand(1, 1, SIZE, SIZE, generator=seeded(), dtype=torch.float64))
+    frames = torch.arange(256, dtype=torch.uint8).view(256, 1, 1, 1, 1).expand(-1, 1, 1, SIZE, SIZE)
+    total = torch.stack([emitted.log_mass(frame)[0] for frame in frames]).exp().sum(0)
+    assert (total - 1).abs().max() < 1e-5
+
+
+@torch.no_grad()
+def test_what_is_only_in_the_first_image_is_copied_exactly():
+    first, last = image(1), image()
+    copies = torch.full((ROWS, PLACES + 2, SIZE, SIZE), -40.0, dtype=torch.float64)
+    copies[:, PLACES] = 40
+    others = torch.zeros(ROWS, 6, SIZE, SIZE, dtype=torch.float64)
+    emitted = build_emission("copy", 3, SIZE, 1).double()(torch.cat([copies, others, first], 1), last)
+    assert torch.equal(emitted.image, first)
+    assert emitted.log_prob(frames_from_unit(first)).abs().max() < 1e-9
 
 
 def test_one_kernel_learns_a_shift_by_one_pixel():

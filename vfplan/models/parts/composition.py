@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vfplan.models.parts.emission import CopyOrPaint, Emission
-from vfplan.models.parts.warp import PLACES, Mover, composited, place_logits
+from vfplan.models.parts.emission import CopyOrPaint, Emission, OneScale
+from vfplan.models.parts.warp import Mover, composited, place_logits
 
 
 class Masks(nn.Module):
@@ -51,8 +51,8 @@ class Composition(nn.Module):
         super().__init__()
         self.mover, self.masks, self.paint = mover, masks, paint
         self.copies = isinstance(emission, CopyOrPaint)
-        said = channels + PLACES + 1 if self.copies else channels
-        self.scales = nn.Conv2d(width, emission.outputs - said, 1) if emission.outputs > said else None
+        # One for each value, where the emission has such.
+        self.scales = nn.Conv2d(width, channels, 1) if not isinstance(emission, OneScale) else None
 
     def sources(self, kernels: Tensor, maps: Tensor, images: tuple[Tensor, ...]) -> Tensor:
         """Images (B, M, C, Y, X): the first of `images` moved, these as they are, and the painted one."""
@@ -73,5 +73,5 @@ class Composition(nn.Module):
         scales = () if self.scales is None else (self.scales(maps),)
         if not self.copies:
             return torch.cat([composited(sources, log_shares) - 0.5, *scales], dim=1)
-        logits = place_logits(kernels, log_shares[:, :-1])
-        return torch.cat([logits, log_shares[:, -1:], sources[:, -1] - 0.5, *scales], dim=1)
+        near, rest = log_shares.split([self.mover.count + 1, len(images)], dim=1)
+        return torch.cat([place_logits(kernels, near), rest, sources[:, -1] - 0.5, *scales, *images[1:]], dim=1)

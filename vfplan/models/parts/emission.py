@@ -71,29 +71,37 @@ class ScalePerValue(Emission):
 
 
 class CopyOrPaint(Emission):
-    """Copies from 25 places around, or paints with a logistic of its own scale: `copy`."""
+    """Copies from 25 places around, or paints with a logistic of its own scale: `copy`.
+
+    Args:
+        channels, image_size: of frames.
+        others: images besides the last one from which a pixel may be copied in place; the output brings them along.
+    """
 
     radius = 2
 
-    def __init__(self, channels: int, image_size: int) -> None:
+    def __init__(self, channels: int, image_size: int, others: int = 0) -> None:
         super().__init__()
         self.places = (2 * self.radius + 1) ** 2
-        self.outputs = self.places + 1 + 2 * channels
+        self.alternatives = self.places + others + 1
+        self.parts = [self.alternatives, 2 * channels, *[channels] * others]
+        self.outputs = sum(self.parts)
         reachable = shifted(torch.ones(1, 1, image_size, image_size), self.radius)[:, 0] > 0
-        self.register_buffer("unreachable", torch.cat([~reachable, torch.zeros_like(reachable[:, :1])], 1), False)
+        anywhere = torch.zeros_like(reachable[:, :1]).expand(-1, others + 1, -1, -1)
+        self.register_buffer("unreachable", torch.cat([~reachable, anywhere], 1), False)
 
     def forward(self, output: Tensor, last: Tensor) -> Emitted:
         """The distribution of the frame; to begin with, staying is the likeliest by e^3."""
-        logits, painted = output.split([self.places + 1, output.shape[1] - self.places - 1], dim=1)
-        stay = functional.one_hot(torch.tensor(self.places // 2), self.places + 1).to(logits) * 3.0
+        logits, painted, *others = output.split(self.parts, dim=1)
+        stay = functional.one_hot(torch.tensor(self.places // 2), self.alternatives).to(logits) * 3.0
         logits = (logits + stay[:, None, None]).masked_fill(self.get_buffer("unreachable"), -torch.inf)
         location, log_scale = painted.chunk(2, dim=1)
         new = Independent(logistic_mass, 0.5 + location, soft_floor(FIRST + log_scale))
-        return Copied(last, logits.log_softmax(1), new)
+        return Copied(last, logits.log_softmax(1), new, *others)
 
 
-def build_emission(name: EmissionName, channels: int, image_size: int) -> Emission:
-    """The emission called `name`, for images of so many channels and pixels per side."""
+def build_emission(name: EmissionName, channels: int, image_size: int, others: int = 0) -> Emission:
+    """The emission called `name`, for images of so many channels and pixels per side; `copy` also from `others`."""
     if name == "copy":
-        return CopyOrPaint(channels, image_size)
+        return CopyOrPaint(channels, image_size, others)
     return ScalePerValue(channels) if name == "gaussian" else OneScale(channels, laplace=name == "laplace")

@@ -71,13 +71,15 @@ class Copied(Emitted):
 
     Args:
         last: image (B, C, Y, X).
-        log_weights: (B, K + 1, Y, X) of K = (2 radius + 1)^2 places, row by row, and of painting; they sum to one.
+        log_weights: (B, K + O + 1, Y, X) of K = (2 radius + 1)^2 places, row by row, of the same place in O other
+            images, and of painting; they sum to one.
         painted: what it is if it is new.
+        others: images (B, C, Y, X).
     """
 
-    def __init__(self, last: Tensor, log_weights: Tensor, painted: Independent) -> None:
-        self.last, self.log_weights, self.painted = last, log_weights, painted
-        self.radius = int((log_weights.shape[1] - 1) ** 0.5) // 2
+    def __init__(self, last: Tensor, log_weights: Tensor, painted: Independent, *others: Tensor) -> None:
+        self.last, self.log_weights, self.painted, self.others = last, log_weights, painted, others
+        self.radius = int((log_weights.shape[1] - 1 - len(others)) ** 0.5) // 2
 
     @property
     def image(self) -> Tensor:
@@ -85,12 +87,13 @@ class Copied(Emitted):
         *copies, paint = self.log_weights.unbind(1)
         weights = torch.stack(copies, dim=1)
         place = weights.argmax(1)[:, None, None].expand(-1, self.last.shape[1], -1, -1, -1)
-        likeliest = self._around(self.last).gather(2, place)[:, :, 0]
+        likeliest = self._copies(self.last, *self.others).gather(2, place)[:, :, 0]
         return torch.where((weights.logsumexp(1) > paint)[:, None], likeliest, self.painted.image)
 
     def log_mass(self, frame: Tensor) -> Tensor:
         """Log-probability (B, Y, X) nats of the pixels of a uint8 frame."""
-        same = (self._around(frames_from_unit(self.last).to(frame)) == frame[:, :, None]).all(1)
+        levels = [frames_from_unit(image).to(frame) for image in (self.last, *self.others)]
+        same = (self._copies(*levels) == frame[:, :, None]).all(1)
         copied = self.log_weights[:, :-1].masked_fill(~same, -torch.inf)
         painted = self.log_weights[:, -1:] + self.painted.log_mass(frame)[:, None]
         return torch.cat([copied, painted], dim=1).logsumexp(1)
@@ -98,12 +101,14 @@ class Copied(Emitted):
     def distance(self, image: Tensor) -> Tensor:
         """The squared error (B,) of the mean of all alternatives, averaged over its elements."""
         weights = self.log_weights.exp()[:, None]
-        mean = (self._around(self.last) * weights[:, :, :-1]).sum(2) + self.painted.image * weights[:, :, -1]
+        mean = (self._copies(self.last, *self.others) * weights[:, :, :-1]).sum(2) + self.painted.image * weights[
+            :, :, -1
+        ]
         return (mean - image).square().flatten(1).mean(1)
 
-    def _around(self, image: Tensor) -> Tensor:
-        """The pixels (B, C, K, Y, X) around each place; outside of the image zeros, which have no weight."""
-        return shifted(image, self.radius)
+    def _copies(self, last: Tensor, *others: Tensor) -> Tensor:
+        """What each pixel may be a copy of, (B, C, K + O, Y, X); outside of the image zeros, which have no weight."""
+        return torch.cat([shifted(last, self.radius), *(image[:, :, None] for image in others)], dim=2)
 
 
 def shifted(image: Tensor, radius: int) -> Tensor:

