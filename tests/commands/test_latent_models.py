@@ -32,6 +32,7 @@ SMALL = [
         ("svg_prime", "laplace", VECTORS),
         ("sv2p", "copy", WARPS),
         ("cdna", "sigma", WARPS),
+        ("savp_vae", "laplace", [*WARPS, "model.encoder=2", "model.latent=2"]),
     ],
 )
 def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, emission, sizes):
@@ -61,4 +62,19 @@ def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, em
 )
 def test_what_does_not_fit_is_one_line(store, tmp_path, capsys, given, said):
     common = [f"data={store}", "model=svg_lp", "validation_episodes=3", f"run_dir={tmp_path / 'run'}"]
+    assert said in refused(capsys, train, [*common, *given])
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "said"),
+    [
+        ("sv2p", ["model.latent=perstep"], "unknown model.latent 'perstep'; did you mean 'per_step'?"),
+        ("sv2p", ["learning=svg_lp"], "sv2p is another kind of model than learning=svg_lp is for"),
+        ("cdna", ["learning.prior_steps=2"], "learning.prior_steps must be in [0, 1], got 2"),
+        ("savp_vae", ["hand=told"], "savp_vae cannot be told where the hand is"),
+        ("savp_vae", ["learning.loss=published", "model.emission=copy"], "needs model.emission=sigma or laplace"),
+    ],
+)
+def test_what_does_not_fit_models_that_move_pixels_is_one_line(store, tmp_path, capsys, model, given, said):
+    common = [f"data={store}", f"model={model}", "validation_episodes=3", f"run_dir={tmp_path / 'run'}"]
     assert said in refused(capsys, train, [*common, *given])

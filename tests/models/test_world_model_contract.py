@@ -14,6 +14,7 @@ from vfplan.models.base import Context, LikelihoodModel, WorldModel
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.pixel_video import PixelVideo
+from vfplan.models.savp import SavpConfig, SavpVae
 from vfplan.models.still import StillModel
 from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
@@ -66,9 +67,9 @@ def svg_prime_model():
     return small(SvgPrimeConfig(emission="laplace"), svg_prime.assemble)
 
 
-def warping(**settings):
+def warping(make=Sv2p, config=Sv2pConfig, **settings):
     torch.manual_seed(0)
-    model = Sv2p(Sv2pConfig(width=2, transformations=3, **settings))
+    model = make(config(width=2, transformations=3, **settings))
     for parameter in model.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     return model.eval()
@@ -86,6 +87,14 @@ def cdna():
     return warping(name="cdna", latent="none", emission="laplace")
 
 
+def savp_vae():
+    return warping(SavpVae, SavpConfig, encoder=2, latent=2)
+
+
+def savp_vae_learned():
+    return warping(SavpVae, SavpConfig, encoder=2, latent=2, prior="learned", emission="copy")
+
+
 def oracle():
     return SimulatorOracle(PushEnv().config)
 
@@ -101,8 +110,8 @@ def shift():
 
 @pytest.fixture(
     params=[
-        videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, sv2p, sv2p_per_step, cdna, oracle,
-        still, shift,
+        videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, sv2p, sv2p_per_step, cdna,
+        savp_vae, savp_vae_learned, oracle, still, shift,
     ],
     ids=lambda make: make.__name__,
 )  # fmt: skip

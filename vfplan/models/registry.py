@@ -13,6 +13,7 @@ from vfplan.models.multiscale import Multiscale, MultiscaleConfig
 from vfplan.models.parts.evidence import Evidence
 from vfplan.models.parts.pixel_objective import PixelObjective
 from vfplan.models.recipe import LearningConfig, Recipe, StagedRecipe, VariationalRecipe
+from vfplan.models.savp import SavpConfig, SavpVae
 from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
 from vfplan.models.svg_prime import SvgPrimeConfig
@@ -61,6 +62,7 @@ _SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=Variati
 
 _CDNA = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="cdna")
 _SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
+_SAVP_VAE = Family(SavpConfig, SavpVae, Evidence, recipe=StagedRecipe, name="savp_vae")
 
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
@@ -86,6 +88,8 @@ FAMILIES: dict[str, Family] = {
     "svg_prime_published": _SVG_PRIME,
     "cdna": _CDNA,
     "cdna_published": _CDNA,
+    "savp_vae": _SAVP_VAE,
+    "savp_vae_published": _SAVP_VAE,
     "sv2p": _SV2P,
     "sv2p_published": _SV2P,
 }
