@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from tests.commands.test_commands import FEW
 from tests.refusal import refused
 from vfplan import plan
+from vfplan.collect import main as collect
 from vfplan.control import run as planning
+from vfplan.evaluate import main as evaluate
 from vfplan.models.checkpoint import load_checkpoint
 from vfplan.train import main as train
 from vfplan.train import train as run_training
@@ -47,6 +50,26 @@ def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, em
     options = [f"checkpoint={run / 'checkpoint'}", "num_tasks=1", "control.steps=2", f"run_dir={planned}", *scoring]
     planning.run(plan.main.configuration(options))
     assert (planned / "results.json").is_file()
+
+
+@pytest.fixture(scope="module")
+def small_store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "push"
+    given = ["env=push", "env.image_size=8", "env.length=5", "episodes=6", "workers=1"]
+    collect([*given, f"out={folder}", f"run_dir={folder.parent / 'record'}"])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"), [("sv2p", "elbo, 1 sample(s)"), ("savp_vae", "elbo, 1 sample(s)"), ("cdna", "exact")]
+)
+def test_evaluation_says_what_its_bits_are(small_store, tmp_path, capsys, name, bound):
+    given = [f"data={small_store}", f"model={name}", *WARPS, "learning.steps=2", *SMALL]
+    run_training(train.configuration([*given, f"run_dir={tmp_path / 'run'}"]))
+    trained = [f"checkpoint={tmp_path / 'run' / 'checkpoint'}", f"run_dir={tmp_path / 'found'}", "device=cpu"]
+    evaluate([f"data={small_store}", *trained, *FEW, "long_steps=3"])
+    report = json.loads((tmp_path / "found" / "likelihood.json").read_text())
+    assert report["bits_per_dim"]["mean"] > 0 and f"bits/dim ({bound})" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from vfplan.models.parts.schedules import ramp, truth_share
 def test_ramp_is_linear_then_flat():
     assert [ramp(step, 4) for step in (0, 1, 2, 4, 9)] == [0, 0.25, 0.5, 1, 1]
     assert ramp(0, 0) == 1
+    assert [ramp(step, 4) for step in (-5, -1)] == [0, 0] and ramp(-1, 0) == 0
 
 
 @pytest.mark.parametrize("decay", [10, 900])
