@@ -99,7 +99,7 @@ def test_copies_tell_which_way():
     bound, tighter = bits(weights(model, movement(512, 10_000), samples=128))
     error = bound.std().item() / math.sqrt(len(bound))
     assert ENTROPY - 3 * error <= tighter.mean() <= bound.mean() + 1e-6
-    assert bound.mean() < 10 and tighter.mean() < 8
+    assert bound.mean() < 12 and tighter.mean() < 9
 
 
 def test_latents_pay_for_themselves():

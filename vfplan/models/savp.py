@@ -23,8 +23,9 @@ from vfplan.models.parts.composition import Composition, Masks
 from vfplan.models.parts.emission import Emission, build_emission
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
+from vfplan.models.parts.pair_encoder import PairEncoder
 from vfplan.models.parts.recurrent import Lstm
-from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale, shown, side_of
+from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale, side_of
 from vfplan.models.parts.video_state import Seen, VideoState
 from vfplan.models.parts.warp import Cdna
 
@@ -65,7 +66,8 @@ class SavpGenerator(nn.Module):
         self.trunk = RecurrentUNet(2 * channels, down, up, config.image_size, everywhere=told)
         mover = Cdna(4 * n * self.trunk.side**2, config.transformations)
         masks = Masks(n, mover.count + 3, channels=channels, kernel=3)
-        paint = nn.Sequential(_layer(n, n), nn.Conv2d(n, channels, 3, padding=1))
+        before = nn.Sequential(nn.Conv2d(n, n, 3, padding=1), nn.GroupNorm(1, n), nn.ReLU())
+        paint = nn.Sequential(before, nn.Conv2d(n, channels, 3, padding=1))
         self.composition = Composition(mover, masks, paint, n, channels, emission)
 
     def start(self, rows: int) -> tuple[Tensor, ...]:
@@ -88,25 +90,6 @@ class SavpGenerator(nn.Module):
         told = torch.cat([action, latent + smoothed], dim=1)
         code, maps, after = self.trunk(torch.cat([newest, first], dim=1) - 0.5, told, carries[1:])
         return self.composition(code, maps, (newest, first)), (carry, *after)
-
-
-class PairEncoder(nn.Module):
-    """Two images and the action between to a vector: convolutions, and the mean over all places.
-
-    Args:
-        channels: of an image.
-        action_dim: elements of an action.
-        width: channels of the finest maps; the vector has four times as many elements.
-    """
-
-    def __init__(self, channels: int, action_dim: int, width: int) -> None:
-        super().__init__()
-        widths = (2 * channels + action_dim, width, 2 * width, 4 * width)
-        self.layers = nn.Sequential(*(_layer(widths[i], widths[i + 1], 4, 2) for i in range(SCALES)))
-
-    def forward(self, before: Tensor, action: Tensor, after: Tensor) -> Tensor:
-        """The vector (B, 4 width) of images (B, C, Y, X) in [0, 1] and an action (B, A)."""
-        return self.layers(shown(torch.cat([before, after], dim=1) - 0.5, action)).mean((2, 3))
 
 
 class SavpVae(LatentVideo):
@@ -141,14 +124,16 @@ class SavpVae(LatentVideo):
         if self.config.prior == "fixed":
             return Gaussian.standard(action.new_zeros(len(action), self.config.latent)), state
         *carries, carry = state.carries
-        y, carry = self.prior_net(self.prior_encoder(state.shown[0], action, state.newest.image), carry)
+        maps = self.prior_encoder(state.shown[0], action, state.newest.image)
+        y, carry = self.prior_net(maps.mean((2, 3)), carry)
         return self.prior_head(y), replace(state, carries=(*carries, carry))
 
     def posterior(
         self, state: VideoState, action: Tensor, seen: Seen, above: tuple[Tensor, ...]
     ) -> tuple[Gaussian, VideoState]:
         """The same given the frame that followed."""
-        return self.posterior_head(self.encoder(state.newest.image, action, seen.image)), state
+        maps = self.encoder(state.newest.image, action, seen.image)
+        return self.posterior_head(maps.mean((2, 3))), state
 
     def advance(self, state: VideoState, action: Tensor, latents: tuple[Tensor, ...]) -> tuple[Tensor, VideoState]:
         """What the emission of the next frame is made of, and the memory one step on."""
@@ -160,8 +145,3 @@ class SavpVae(LatentVideo):
     def paint(self, features: Tensor, state: VideoState) -> Tensor:
         """What the emission is made of, (B, outputs, Y, X): composed already."""
         return features
-
-
-def _layer(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, 1)
-    return nn.Sequential(convolution, nn.GroupNorm(1, outputs), nn.ReLU())

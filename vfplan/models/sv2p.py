@@ -22,7 +22,8 @@ from vfplan.models.parts.composition import Composition, Masks
 from vfplan.models.parts.emission import build_emission
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead, Shared
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
-from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale, shown, side_of
+from vfplan.models.parts.pair_encoder import PairEncoder
+from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale, side_of
 from vfplan.models.parts.video_state import Seen, VideoNoise, VideoState
 from vfplan.models.parts.warp import Cdna, Dna
 
@@ -59,7 +60,11 @@ class WindowState(VideoState):
 
 
 class Sv2p(LatentVideo):
-    """SV2P and CDNA."""
+    """SV2P and CDNA.
+
+    Where one latent serves a video, its cost is spread evenly over the frames that are scored together: then only the
+    sum over these is a bound, for what the first one costs depends on the last one.
+    """
 
     config: Sv2pConfig
 
@@ -77,8 +82,8 @@ class Sv2p(LatentVideo):
         )
         self.bound = "elbo" if latents else "exact"
         if latents:
-            self.tower = _tower(2 * channels + config.action_dim, n)
-            layer = partial(nn.Conv2d, 2 * n, kernel_size=3, padding=1)
+            self.tower = PairEncoder(channels, config.action_dim, n)
+            layer = partial(nn.Conv2d, self.tower.outputs, kernel_size=3, padding=1)
             self.posterior_head = GaussianHead(layer, config.latent_channels)
 
     def look(self, image: Tensor) -> Seen:
@@ -99,7 +104,7 @@ class Sv2p(LatentVideo):
         if not isinstance(state, WindowState):
             return state
         before = torch.cat([state.newest.image[:, None], images[:, :-1]], dim=1)
-        maps = self._pairs(before.flatten(0, 1), actions.flatten(0, 1), images.flatten(0, 1))
+        maps = self.tower(before.flatten(0, 1), actions.flatten(0, 1), images.flatten(0, 1))
         found = self.posterior_head(maps.unflatten(0, images.shape[:2]).mean(1))
         steps = torch.full_like(found.mean[:, 0, 0, 0], images.shape[1])
         return replace(state, inferred=Shared(found.mean, found.log_std, steps))
@@ -117,7 +122,7 @@ class Sv2p(LatentVideo):
         """The same given the frame that followed, or all of a surveyed video."""
         if isinstance(state, WindowState):
             return state.inferred, state
-        return self.posterior_head(self._pairs(state.newest.image, action, seen.image)), state
+        return self.posterior_head(self.tower(state.newest.image, action, seen.image)), state
 
     def advance(self, state: VideoState, action: Tensor, latents: tuple[Tensor, ...]) -> tuple[Tensor, VideoState]:
         """What the emission of the next frame is made of, and the memory one step on."""
@@ -136,17 +141,3 @@ class Sv2p(LatentVideo):
             return super().sample_noise(rows, steps, rng, downscale=downscale)
         once = super().sample_noise(rows, 1, rng, downscale=downscale)
         return once.map(lambda tensor: tensor.expand(-1, steps, *tensor.shape[2:]))
-
-    def _pairs(self, before: Tensor, action: Tensor, after: Tensor) -> Tensor:
-        """Maps (B, 2 w, y, x) of two images and the action between."""
-        return self.tower(shown(torch.cat([before, after], dim=1) - 0.5, action))
-
-
-def _tower(inputs: int, width: int) -> nn.Sequential:
-    """Images to maps of an eighth of the side."""
-    channels = (inputs, width, 2 * width, 2 * width)
-    layers = [
-        (nn.Conv2d(channels[i], channels[i + 1], 4, 2, 1), nn.GroupNorm(1, channels[i + 1]), nn.ReLU())
-        for i in range(SCALES)
-    ]
-    return nn.Sequential(*(part for layer in layers for part in layer))

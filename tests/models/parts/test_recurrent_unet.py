@@ -1,8 +1,9 @@
-"""A U-Net of memories is a function, gives back the size, and what it is shown reaches everything."""
+"""A U-Net of memories is a function, gives back the size, and uses what it is shown; so does what sees pairs."""
 
 import pytest
 import torch
 
+from vfplan.models.parts.pair_encoder import PairEncoder
 from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale
 
 DOWN, UP = [Scale(2, 3, 2), Scale(3, 4, 1)], [Scale(4, 3, 1), Scale(5)]
@@ -62,3 +63,15 @@ def test_all_that_is_shown_reaches_the_maps():
 def test_a_u_net_that_cannot_be_halved_is_refused():
     with pytest.raises(ValueError, match="image_size=10 cannot be halved 2 times"):
         network(10)
+
+
+def test_a_pair_is_seen_in_order_with_its_action():
+    torch.manual_seed(0)
+    encoder = PairEncoder(3, 2, 4).double()
+    before, after = torch.rand(2, 2, 3, 16, 16, generator=seeded(), dtype=torch.float64)
+    action = torch.zeros(2, 2, dtype=torch.float64)
+    maps = encoder(before, action, after)
+    assert maps.shape == (2, encoder.outputs, 2, 2)
+    for other in (encoder(after, action, before), encoder(before, action + 1, after)):
+        assert not torch.allclose(maps, other, atol=1e-6)
+    assert torch.allclose(maps[:1], encoder(before[:1], action[:1], after[:1]), atol=1e-12)
