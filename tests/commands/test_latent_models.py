@@ -16,6 +16,8 @@ from vfplan.train import train as run_training
 
 VECTORS = ["model.pyramid.widths=[4,4,8]", "model.code=4", "model.hidden=4", "model.latent=2"]
 WARPS = ["model.width=2", "model.transformations=2"]
+MAPS = ["model.widths=[4,4,8]", "model.latent=[1,0,2]"]
+SIZES = {"svg_lp": VECTORS, "svg_fp": VECTORS, "svg_prime": VECTORS, "vrnn": MAPS, "vrnn_1l": MAPS}
 SMALL = [
     "learning.batch=[2]",
     "learning.frames=2",
@@ -41,6 +43,12 @@ SMALL = [
 def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, emission, sizes):
     run, planned = tmp_path / "run", tmp_path / "planned"
     given = [f"data={store}", f"model={name}", f"model.emission={emission}", f"run_dir={run}", *sizes, *SMALL]
+    ("name", "emission"),
+    [("svg_lp", "sigma"), ("svg_fp", "copy"), ("svg_prime", "laplace"), ("vrnn", "copy"), ("vrnn_1l", "sigma")],
+)
+def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, emission):
+    run, planned = tmp_path / "run", tmp_path / "planned"
+    given = [f"data={store}", f"model={name}", f"model.emission={emission}", f"run_dir={run}", *SIZES[name], *SMALL]
     for steps in (2, 4):
         run_training(train.configuration([*given, f"learning.steps={steps}", "allow_mismatch=true"]))
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -80,6 +88,8 @@ def test_evaluation_says_what_its_bits_are(small_store, tmp_path, capsys, name, 
         (["model.pyramid.blocks=[1]"], "needs style=pooled"),
         (["hand=told"], "svg_lp cannot be told where the hand is"),
         (["learning=videoflow"], "svg_lp is another kind of model than learning=videoflow is for"),
+        (["model=vrnn", "model.widths=[4,4]"], "latent needs 2 numbers, one for each of widths"),
+        (["model=vrnn", "model.latent=[1]"], "latent needs 6 numbers, one for each of widths"),
         (["learning.loss=published", "model.emission=copy"], "loss=published needs model.emission=sigma or laplace"),
     ],
 )

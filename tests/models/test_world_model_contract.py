@@ -24,6 +24,7 @@ from vfplan.models.videoflow import architecture_2019
 from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
 from vfplan.models.videoflow.model import VideoFlow
+from vfplan.models.vrnn import Vrnn, VrnnConfig
 from vfplan.pixels import area_average, dequantise, frames_from_unit, unit_from_frames
 
 ROWS, STEPS, SIZE = 3, 3, 64
@@ -48,8 +49,15 @@ def videoflow_2019():
 
 
 def small(config, assemble):
+    return shaken(
+        replace(config, pyramid=replace(config.pyramid, widths=(4, 8, 8)), code=8, latent=2, hidden=8), assemble
+    )
+
+
+def shaken(config, assemble):
+    """A model whose weights are not at rest: what starts at zero would depend on nothing."""
     torch.manual_seed(0)
-    model = assemble(replace(config, pyramid=replace(config.pyramid, widths=(4, 8, 8)), code=8, latent=2, hidden=8))
+    model = assemble(config)
     for parameter in model.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     return model.eval()
@@ -93,6 +101,8 @@ def savp_vae():
 
 def savp_vae_learned():
     return warping(SavpVae, SavpConfig, encoder=2, latent=2, prior="learned", emission="copy")
+def vrnn():
+    return shaken(VrnnConfig(widths=(8, 8, 16), latent=(2, 0, 3)), Vrnn)
 
 
 def oracle():
@@ -113,6 +123,7 @@ def shift():
         videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, sv2p, sv2p_per_step, cdna,
         savp_vae, savp_vae_learned, oracle, still, shift,
     ],
+    params=[videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, vrnn, oracle, still, shift],
     ids=lambda make: make.__name__,
 )  # fmt: skip
 def model(request):

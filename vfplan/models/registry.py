@@ -25,6 +25,7 @@ from vfplan.models.videoflow.growth import grow
 from vfplan.models.videoflow.latent_space import FlowLatents
 from vfplan.models.videoflow.objective import VideoFlowObjective
 from vfplan.models.vpn import VPN, VPNConfig
+from vfplan.models.vrnn import Vrnn, VrnnConfig
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ _OF_2019 = Family(
 )
 _SVG = Family(SvgConfig, svg.assemble, Evidence, recipe=VariationalRecipe, name="svg")
 _SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=VariationalRecipe, name="svg_prime")
+_VRNN = Family(VrnnConfig, Vrnn, Evidence, recipe=VariationalRecipe, name="vrnn")
 
 _CDNA = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="cdna")
 _SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
@@ -92,6 +94,10 @@ FAMILIES: dict[str, Family] = {
     "savp_vae_published": _SAVP_VAE,
     "sv2p": _SV2P,
     "sv2p_published": _SV2P,
+    "vrnn": _VRNN,
+    "vrnn_published": _VRNN,
+    "vrnn_1l": _VRNN,
+    "vrnn_1l_published": _VRNN,
 }
 
 
