@@ -12,6 +12,7 @@ from tests.models.pixel_models import multiscale, vpn
 from vfplan.models import svg, svg_prime
 from vfplan.models.base import Context, LikelihoodModel, WorldModel
 from vfplan.models.oracle import SimulatorOracle
+from vfplan.models.p2p import P2PConfig, PointToPoint
 from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.pixel_video import PixelVideo
 from vfplan.models.savp import SavpConfig, SavpVae
@@ -105,6 +106,10 @@ def vrnn():
     return shaken(VrnnConfig(widths=(8, 8, 16), latent=(2, 0, 3)), Vrnn)
 
 
+def p2p():
+    return small(P2PConfig(), PointToPoint)
+
+
 def oracle():
     return SimulatorOracle(PushEnv().config)
 
@@ -124,6 +129,19 @@ def shift():
         savp_vae, savp_vae_learned, oracle, still, shift,
     ],
     params=[videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, vrnn, oracle, still, shift],
+        videoflow,
+        videoflow_2019,
+        multiscale,
+        vpn,
+        svg_lp,
+        svg_fp,
+        svg_prime_model,
+        vrnn,
+        p2p,
+        oracle,
+        still,
+        shift,
+    ],
     ids=lambda make: make.__name__,
 )  # fmt: skip
 def model(request):

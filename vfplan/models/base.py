@@ -149,3 +149,14 @@ class MonitorableModel(WorldModel, Protocol):
 
         Deterministic. `context` holds the true frames before it.
         """
+
+
+@runtime_checkable
+class ProposingModel(WorldModel, Protocol):
+    """A world model that also imagines a way to a goal image, whatever the actions."""
+
+    def propose(self, context: Context, goal: Tensor, steps: int, noise: Noise) -> Tensor:
+        """Images (B, T, C, Y, X) in [0, 1] of T = `steps` steps to uint8 `goal` (B, C, Y, X); the last is close to it.
+
+        `noise` is that of `sample_noise(B, steps, rng)`.
+        """

@@ -61,6 +61,7 @@ class Svg(LatentVideo):
         layer: makes a layer of (inputs, outputs).
         latent: the shape of the latent of a step.
         flat: whether codes are vectors.
+        more: elements that are told of a step besides its action.
     """
 
     config: SvgConfig
@@ -73,11 +74,12 @@ class Svg(LatentVideo):
         layer: Callable[[int, int], nn.Module],
         latent: tuple[int, ...],
         flat: bool,
+        more: int = 0,
     ) -> None:
         emission = build_emission(config.emission, config.channels, config.image_size)
         super().__init__(config, [latent], emission)
         side, code, hidden = config.pyramid.side(config.image_size), config.code, config.hidden
-        given = code + config.action_dim
+        given = code + config.action_dim + more
         self.encoder = Encoder(config.pyramid, config.channels, code, side, flat=flat)
         self.decoder = Decoder(config.pyramid, emission.outputs, code, side, flat=flat)
         self.predictor = memory(given + config.latent, hidden, config.layers)
