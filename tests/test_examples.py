@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vfplan.train import main as train
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 PAGE = 100  # lines
@@ -73,6 +75,13 @@ def test_from_nothing_to_a_plan(example, tmp_path):
     example("train_from_scratch", "all", "tiny")
     assert results(tmp_path / "all" / "planned")["num_tasks"] == 1
     assert (tmp_path / "all" / "tested" / "index.html").is_file()
+
+
+def test_a_way_to_the_goal_is_planned_along(example, store, tmp_path):
+    sizes = ["model.pyramid.widths=[4,4,8]", "model.code=4", "model.hidden=4", "model.latent=2", "learning.frames=2"]
+    train([f"data={store}", "model=p2p", f"run_dir={tmp_path / 'run'}", "threads=1", *LEARNING, *sizes])
+    said = example("subgoals", "run/checkpoint", *SEARCH)
+    assert "cm from the goal" in said and (tmp_path / "subgoals.gif").read_bytes()[:4] == b"GIF8"
 
 
 def test_their_solver_acts_beside_ours(example):
