@@ -17,7 +17,16 @@ from vfplan.train import train as run_training
 VECTORS = ["model.pyramid.widths=[4,4,8]", "model.code=4", "model.hidden=4", "model.latent=2"]
 WARPS = ["model.width=2", "model.transformations=2"]
 MAPS = ["model.widths=[4,4,8]", "model.latent=[1,0,2]"]
-SIZES = {"svg_lp": VECTORS, "svg_fp": VECTORS, "svg_prime": VECTORS, "p2p": VECTORS, "vrnn": MAPS, "vrnn_1l": MAPS}
+VECTOR = ["model.widths=[4,4,8]", "model.latent=4", "model.field=4"]
+SIZES = {
+    "encodedec": VECTOR,
+    "svg_lp": VECTORS,
+    "svg_fp": VECTORS,
+    "svg_prime": VECTORS,
+    "p2p": VECTORS,
+    "vrnn": MAPS,
+    "vrnn_1l": MAPS,
+}
 SMALL = [
     "learning.batch=[2]",
     "learning.frames=2",
@@ -51,6 +60,7 @@ def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, em
         ("vrnn", "copy"),
         ("vrnn_1l", "sigma"),
         ("p2p", "sigma"),
+        ("encodedec", "laplace"),
     ],
 )
 def test_a_model_with_latents_trains_resumes_and_plans(store, tmp_path, name, emission):
@@ -97,6 +107,8 @@ def test_evaluation_says_what_its_bits_are(small_store, tmp_path, capsys, name, 
         (["learning=videoflow"], "svg_lp is another kind of model than learning=videoflow is for"),
         (["model=p2p", "learning.batch=[1]"], "goals=0.5 of 1 windows leaves none with a goal, or none without"),
         (["model=p2p", "learning=svg_lp"], "p2p is another kind of model than learning=svg_lp is for"),
+        (["model=encodedec", "model.emission=copy"], "unknown model.emission 'copy'"),
+        (["model=encodedec", "learning.sampling_decay=5"], "sampling_decay must be 0 for encodedec"),
         (["model=vrnn", "model.widths=[4,4]"], "latent needs 2 numbers, one for each of widths"),
         (["model=vrnn", "model.latent=[1]"], "latent needs 6 numbers, one for each of widths"),
         (["learning.loss=published", "model.emission=copy"], "loss=published needs model.emission=sigma or laplace"),

@@ -11,6 +11,7 @@ from examples.own_model import Shift, ShiftConfig
 from tests.models.pixel_models import multiscale, vpn
 from vfplan.models import svg, svg_prime
 from vfplan.models.base import Context, LikelihoodModel, WorldModel
+from vfplan.models.ode_video import Encodedec, EncodedecConfig
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.p2p import P2PConfig, PointToPoint
 from vfplan.models.parts.latent_video import LatentVideo
@@ -110,6 +111,10 @@ def p2p():
     return small(P2PConfig(), PointToPoint)
 
 
+def encodedec():
+    return shaken(EncodedecConfig(widths=(4, 8, 8), latent=6, field=8), Encodedec)
+
+
 def oracle():
     return SimulatorOracle(PushEnv().config)
 
@@ -138,6 +143,7 @@ def shift():
         svg_prime_model,
         vrnn,
         p2p,
+        encodedec,
         oracle,
         still,
         shift,
@@ -250,7 +256,7 @@ def test_thumbnails_are_area_averages_or_refused(model, scene):
         noise = noise.scaled(0.01)  # clamping to [0, 1] does not commute with averaging; stay inside
     full, thumbnail = imagine(model, state, plan, noise), imagine(model, state, plan, noise, downscale=4)
     inside = area_average(((full > 0) & (full < 1)).float(), 4) == 1
-    if isinstance(model, LatentVideo):  # its images are within the range before they are averaged
+    if isinstance(model, LatentVideo | Encodedec):  # its images are within the range before they are averaged
         inside = torch.ones_like(thumbnail, dtype=torch.bool)
     assert inside.float().mean() > 0.5
     assert torch.allclose(thumbnail[inside], area_average(full, 4)[inside], atol=1e-4)

@@ -10,6 +10,8 @@ from vfplan.costs.base import LatentSpace
 from vfplan.models import svg, svg_prime
 from vfplan.models.base import WorldModel
 from vfplan.models.multiscale import Multiscale, MultiscaleConfig
+from vfplan.models.ode_objective import PathEvidence
+from vfplan.models.ode_video import Encodedec, EncodedecConfig
 from vfplan.models.p2p import P2PConfig, PointToPoint
 from vfplan.models.p2p_objective import P2PEvidence, P2PRecipe
 from vfplan.models.parts.evidence import Evidence
@@ -63,6 +65,7 @@ _OF_2019 = Family(
 _SVG = Family(SvgConfig, svg.assemble, Evidence, recipe=VariationalRecipe, name="svg")
 _SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=VariationalRecipe, name="svg_prime")
 _VRNN = Family(VrnnConfig, Vrnn, Evidence, recipe=VariationalRecipe, name="vrnn")
+_ENCODEDEC = Family(EncodedecConfig, Encodedec, PathEvidence, recipe=VariationalRecipe, name="encodedec")
 _P2P = Family(P2PConfig, PointToPoint, P2PEvidence, recipe=P2PRecipe, name="p2p")
 
 _CDNA = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="cdna")
@@ -97,6 +100,8 @@ FAMILIES: dict[str, Family] = {
     "savp_vae_published": _SAVP_VAE,
     "sv2p": _SV2P,
     "sv2p_published": _SV2P,
+    "encodedec": _ENCODEDEC,
+    "encodedec_published": _ENCODEDEC,
     "p2p": _P2P,
     "p2p_published": _P2P,
     "vrnn": _VRNN,

@@ -1,9 +1,9 @@
-"""Residual blocks change sides as they say, and rows never meet."""
+"""Residual blocks change sides as they say, and so does what is made of them; rows never meet."""
 
 import pytest
 import torch
 
-from vfplan.models.parts.resnet import ResNetBlock, ResNetEncoder
+from vfplan.models.parts.resnet import ResNetBlock, ResNetDecoder, ResNetEncoder, require_halvings
 
 
 @pytest.mark.parametrize(("change", "side"), [("half", 2), ("same", 4), ("double", 8)])
@@ -33,3 +33,18 @@ def test_a_shortcut_carries_what_two_convolutions_do_not():
         torch.nn.init.zeros_(convolution.weight)
         torch.nn.init.zeros_(convolution.bias)
     assert torch.equal(block(x), x)
+
+
+@pytest.mark.parametrize("widths", [(6,), (4, 8, 8)])
+def test_a_decoder_paints_rows_that_do_not_meet(widths):
+    torch.manual_seed(0)
+    decoder, codes = ResNetDecoder(5, widths, 7, 8).double(), torch.randn(3, 5).double()
+    together = decoder(codes)
+    assert together.shape == (3, 7, 8, 8)
+    assert torch.allclose(together[1:2], decoder(codes[1:2]), atol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "widths"), [(20, (4, 4, 4)), (8, ())])
+def test_images_that_cannot_be_halved_as_often_are_refused(size, widths):
+    with pytest.raises(ValueError, match=f"image_size={size} cannot be halved for {len(widths)} widths"):
+        require_halvings(size, widths)

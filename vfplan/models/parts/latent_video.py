@@ -28,6 +28,14 @@ THUMBNAIL = 16  # pixels
 FIXED_NOISES = 8  # of `cell_log_prob`
 
 
+def thumbnail_scale(image_size: int) -> int:
+    """By how much an image is to be smaller for a thumbnail of 16 pixels, or a little more."""
+    scale = 1
+    while image_size % (2 * scale) == 0 and image_size >= 2 * scale * THUMBNAIL:
+        scale *= 2
+    return scale
+
+
 @dataclass(frozen=True)
 class LatentVideoConfig(Architecture):
     """What the configurations of all these models say."""
@@ -99,10 +107,7 @@ class LatentVideo(TrainableModel):
     @property
     def coarsest(self) -> int:
         """The scale of validation: of thumbnails of 16 pixels or more. Any divisor of the image size is allowed."""
-        scale = 1
-        while self.config.image_size % (2 * scale) == 0 and self.config.image_size >= 2 * scale * THUMBNAIL:
-            scale *= 2
-        return scale
+        return thumbnail_scale(self.config.image_size)
 
     def encode(self, context: Context) -> VideoState:
         """Go through the context with the posterior's means."""

@@ -1,4 +1,4 @@
-"""Residual blocks that halve, keep or double the sides of maps (He et al., 2016), and the encoder made of them.
+"""Residual blocks that halve, keep or double the sides of maps (He et al., 2016), and what is made of them.
 
 Groups of channels are normalised (Wu and He, 2018), never batches: rows must not depend on each other.
 """
@@ -72,6 +72,34 @@ class ResNetEncoder(Reducible):
                 h = scale(h)
                 maps.append(h.to(images.dtype))
         return tuple(maps)
+
+
+class ResNetDecoder(Reducible):
+    """A vector to an image, or whatever else there is to say of each pixel: a block that doubles for each scale.
+
+    The last one is a transposed convolution alone, for blocks at full size would cost more than all others.
+
+    Args:
+        code: elements of the vector.
+        widths: channels at each scale, finest first.
+        outputs: channels.
+        image_size: pixels per side.
+    """
+
+    def __init__(self, code: int, widths: Sequence[int], outputs: int, image_size: int) -> None:
+        super().__init__()
+        self.side = image_size >> len(widths)
+        self.first = nn.Linear(code, widths[-1] * self.side**2)
+        scales = range(len(widths) - 1, 0, -1)
+        blocks = (ResNetBlock(widths[i], widths[i - 1], image_size >> i, "double") for i in scales)
+        self.scales = nn.Sequential(*blocks)
+        self.last = nn.ConvTranspose2d(widths[0], outputs, 4, 2, 1)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(B, outputs, Y, X) of codes (B, code)."""
+        with self.autocast(codes):
+            found: Tensor = self.last(self.scales(self.first(codes).unflatten(1, (-1, self.side, self.side))))
+        return found.to(codes.dtype)
 
 
 def require_halvings(image_size: int, widths: Sequence[int]) -> None:

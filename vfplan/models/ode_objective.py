@@ -1,0 +1,83 @@
+"""What a vector that moves by itself learns from clips: to show every frame of a window, known ones too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vfplan.models.base import Clip
+from vfplan.models.ode_video import Encodedec
+from vfplan.models.parts.emission import OneScale
+from vfplan.models.parts.emitted import Emitted, Independent
+from vfplan.models.parts.gaussian import Gaussian, at_least
+from vfplan.models.parts.schedules import ramp
+from vfplan.models.recipe import VariationalRecipe
+from vfplan.models.trainable import Loss
+from vfplan.pixels import unit_from_frames
+
+
+class PathEvidence:
+    """Of frames given the vector drawn from the posterior at the first, and the divergence of that from N(0, 1).
+
+    Raises:
+        ValueError: for a recipe that does not fit the model.
+    """
+
+    def __init__(self, model: Encodedec, recipe: VariationalRecipe) -> None:
+        self.model, self.recipe = model, recipe
+        name, past = model.config.name, model.past_frames
+        self.dims = model.config.channels * model.config.image_size**2
+        if len(recipe.batch) != 1:
+            raise ValueError(f"batch needs one number for {name}; got {recipe.batch}")
+        if recipe.lead_in >= past:
+            raise ValueError(f"lead_in={recipe.lead_in} leaves none of past_frames={past} frames to the episode")
+        if recipe.sampling_decay:
+            raise ValueError(
+                f"sampling_decay must be 0 for {name}, which goes on from no frames; got {recipe.sampling_decay}"
+            )
+        if recipe.loss == "published" and not isinstance(model.emission, OneScale):
+            raise ValueError(f"loss=published needs model.emission=sigma or laplace; got {model.config.emission}")
+
+    @property
+    def window(self) -> int:
+        """Frames per clip."""
+        return self.model.past_frames + self.recipe.frames
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """All of the model at the full rate."""
+        return [(list(self.model.parameters()), 1.0)]
+
+    def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
+        """All of the model together."""
+        return [("the model", list(self.model.parameters()))]
+
+    def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
+        """The loss of one micro-batch; what a frame that is foretold costs in nats, and the vector, per frame."""
+        size, model = self.recipe.batch[0] // self.recipe.micro_batches, self.model
+        clip = clip.take(slice(part * size, (part + 1) * size))
+        first = model.encode(clip.context(model.past_frames)).first
+        z = first.sample(model.sample_noise(size, 1, rng).values)
+        path, frames = model.move(z, model.actions(clip.actions)), clip.frames
+        distance, emitted = self._shown(model.emit(path.flatten(0, 1)), frames)
+        nats = -emitted.log_prob(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        divergence = first.divergence(Gaussian.standard(first.mean)) / frames.shape[1]
+        free = self.recipe.free_nats / frames.shape[1]
+        warm = self.recipe.kl_weight * ramp(step, self.recipe.kl_warmup * self.recipe.steps)
+        price, nats_per_dim = warm * at_least(divergence, free).mean(), nats.mean() / self.dims
+        loss = nats_per_dim + price / self.dims if distance is None else distance + price + nats_per_dim
+        yield loss, [nats[:, model.past_frames :].mean().detach(), divergence.mean().detach()]
+
+    def report(self, nats: Sequence[float]) -> dict[str, float]:
+        """Bits per dimension of the frames that are foretold, and what the vector costs per frame."""
+        bits = [value / math.log(2) for value in nats]
+        return {"bits_per_dim": bits[0] / self.dims, "kl_bits": bits[1]}
+
+    def _shown(self, emitted: Emitted, frames: Tensor) -> tuple[Tensor | None, Emitted]:
+        """The published error, if that is descended, and the distribution that is then to be fitted."""
+        if self.recipe.loss == "likelihood":
+            return None, emitted
+        assert isinstance(emitted, Independent)
+        return emitted.distance(unit_from_frames(frames.flatten(0, 1)).to(emitted.location)).mean(), emitted.of_scale()
