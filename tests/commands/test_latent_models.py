@@ -11,6 +11,7 @@ from vfplan.collect import main as collect
 from vfplan.control import run as planning
 from vfplan.evaluate import main as evaluate
 from vfplan.models.checkpoint import load_checkpoint
+from vfplan.monitor import main as monitor
 from vfplan.train import main as train
 from vfplan.train import train as run_training
 
@@ -95,6 +96,26 @@ def test_evaluation_says_what_its_bits_are(small_store, tmp_path, capsys, name, 
     evaluate([f"data={small_store}", *trained, *FEW, "long_steps=3"])
     report = json.loads((tmp_path / "found" / "likelihood.json").read_text())
     assert report["bits_per_dim"]["mean"] > 0 and f"bits/dim ({bound})" in capsys.readouterr().out
+    """Of images whose coarsest maps, of three scales, have two pixels a side."""
+    folder = tmp_path_factory.mktemp("small") / "push"
+    given = ["env.image_size=16", "env.length=5", "episodes=6", "workers=1"]
+    collect(["env=push", *given, f"out={folder}", f"run_dir={folder.parent / 'record'}"])
+    return folder
+
+
+@pytest.mark.parametrize("name", ["vrnn", "p2p", "encodedec"])
+def test_what_is_trained_is_evaluated_and_watched(small_store, tmp_path, name):
+    run = tmp_path / "run"
+    common = [f"data={small_store}", "device=cpu"]
+    train([*common, f"model={name}", f"run_dir={run}", *SIZES[name], *SMALL, "learning.steps=2"])
+    checkpoint = f"checkpoint={run / 'checkpoint'}"
+    evaluate([*common, checkpoint, f"run_dir={tmp_path / 'tested'}", *FEW, "long_steps=3"])
+    found = json.loads((tmp_path / "tested" / "likelihood.json").read_text())
+    assert found["bound"] == "elbo" and found["bits_per_dim"]["mean"] > 0
+    quick = ["calibration_episodes=2", "false_alarms=0.5", "faults=[]", "fault_from=0", "fault_to=1", "control.steps=2"]
+    tiny = ["env.image_size=16", "planner.samples=3", "planner.elites=1", "planner.iterations=1", "planner.horizon=2"]
+    monitor([checkpoint, "device=cpu", *tiny, *quick, f"run_dir={tmp_path / 'watched'}"])
+    assert (tmp_path / "watched" / "surprise.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,21 @@ from tests.models.test_known_futures import DIRECTIONS, ENTROPY, OUTCOMES, START
 from vfplan.data.known import Noise
 from vfplan.models import svg, svg_prime
 from vfplan.models.base import Clip, Context, MonitorableModel
+from vfplan.models.ode_video import Encodedec, EncodedecConfig
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.registry import objective_of
 from vfplan.models.svg import SvgConfig
 from vfplan.models.svg_prime import SvgPrimeConfig
+from vfplan.models.vrnn import Vrnn, VrnnConfig
 from vfplan.training.learner import Learner
 
 BITS = math.log(2)
 TINY = {"image_size": 8, "past_frames": 1, "pyramid": PyramidConfig(widths=(16, 32)), "code": 32, "hidden": 64}
 TINY |= {"layers": 1, "latent": 3}
+
+VRNN = VrnnConfig(image_size=8, past_frames=1, widths=(16, 32), latent=(2, 3))
+ENCODEDEC = EncodedecConfig(image_size=8, past_frames=1, widths=(16, 32), latent=16, field=32)
 
 
 def no_actions(frames):
@@ -188,11 +193,16 @@ def test_cells_are_probabilities_of_a_frame_under_the_prior(emission):
     assert torch.allclose(cells[1:2], alone, atol=1e-4)
 
 
-@pytest.mark.parametrize("config", [SvgConfig(**TINY), SvgConfig(**TINY | {"prior": "fixed", "skips": "last"})])
-def test_scores_do_not_look_ahead(config):
+LEARNED, FIXED = SvgConfig(**TINY), SvgConfig(**TINY | {"prior": "fixed", "skips": "last"})
+
+
+@pytest.mark.parametrize(
+    ("assemble", "config"), [(svg.assemble, LEARNED), (svg.assemble, FIXED), (Vrnn, VRNN), (Encodedec, ENCODEDEC)]
+)
+def test_scores_do_not_look_ahead(assemble, config):
     """G5: neither later frames nor later actions change what a frame cost."""
     torch.manual_seed(0)
-    model, rng = svg.assemble(config), seeded(0)
+    model, rng = assemble(config), seeded(0)
     frames = torch.randint(256, (2, 4, 3, 8, 8), generator=rng, dtype=torch.uint8)
     actions = torch.rand(2, 3, 4, generator=rng)
     other, else_ = frames.clone(), actions.clone()

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, START, seeded
-from tests.models.test_latent_futures import bits, movement, straight, trained, weights
+from tests.models.test_latent_futures import ENCODEDEC, bits, movement, straight, trained, weights
 from vfplan.models.base import Clip, Context, MonitorableModel
 from vfplan.models.ode_objective import PathEvidence
-from vfplan.models.ode_video import Encodedec, EncodedecConfig
+from vfplan.models.ode_video import Encodedec
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.pixels import area_average, unit_from_frames
 
-SMALL = EncodedecConfig(image_size=8, past_frames=1, action_dim=0, widths=(16, 32), latent=16, field=32)
+SMALL = replace(ENCODEDEC, action_dim=0)
 
 
 def fresh(**settings):

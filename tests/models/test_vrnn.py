@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from tests.models.test_known_futures import seeded
-from tests.models.test_latent_futures import bits, movement, noise, slip, trained, weights
+from tests.models.test_latent_futures import VRNN, bits, movement, noise, slip, trained, weights
 from vfplan.models.base import Context
-from vfplan.models.vrnn import Vrnn, VrnnConfig
+from vfplan.models.vrnn import Vrnn
 
 SLIPPING = -0.8 * math.log2(0.8) - 0.2 * math.log2(0.2 / 7)  # bits, given the action
-SMALL = VrnnConfig(image_size=8, past_frames=1, action_dim=0, widths=(16, 32), latent=(2, 3))
+SMALL = replace(VRNN, action_dim=0)
 
 
 @cache
