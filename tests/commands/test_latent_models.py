@@ -126,6 +126,7 @@ def test_what_is_trained_is_evaluated_and_watched(small_store, tmp_path, name):
         (["model.pyramid.blocks=[1]"], "needs style=pooled"),
         (["hand=told"], "svg_lp cannot be told where the hand is"),
         (["learning=videoflow"], "svg_lp is another kind of model than learning=videoflow is for"),
+        (["model=p2p", "model.prior=fixed"], "unknown model.prior 'fixed'"),
         (["model=p2p", "learning.batch=[1]"], "goals=0.5 of 1 windows leaves none with a goal, or none without"),
         (["model=p2p", "learning=svg_lp"], "p2p is another kind of model than learning=svg_lp is for"),
         (["model=encodedec", "model.emission=copy"], "unknown model.emission 'copy'"),

@@ -156,9 +156,7 @@ def test_ways_need_steps_and_noise_for_each(steps):
         model.propose(clip.context(1), clip.frames[:, -1], steps, model.sample_noise(2, 3, None))
 
 
-def test_what_leaves_no_windows_or_no_prior_is_refused():
+def test_what_leaves_no_windows_is_refused():
     for goals in (0.0, 0.001, 1.0):
         with pytest.raises(ValueError, match=f"goals={goals} of 64 windows leaves none with a goal, or none without"):
             P2PEvidence(fresh(), replace(RECIPE, goals=goals))
-    with pytest.raises(ValueError, match="a prior that is told the goal is learned; got prior=fixed"):
-        fresh(prior="fixed")

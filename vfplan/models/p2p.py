@@ -31,7 +31,8 @@ class P2PConfig(SvgConfig):
 
     name: str = "p2p"
     past_frames: int = within(1, 1, 256)
-    prior: Literal["learned", "fixed"] = field(default="learned", metadata={"setting": False})
+    prior: Literal["learned"] = "learned"
+    """It sees the past, and where it is to end; a fixed one could not."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,6 @@ class PointToPoint(Svg):
     config: P2PConfig
 
     def __init__(self, config: P2PConfig) -> None:
-        if config.prior != "learned":
-            raise ValueError(f"a prior that is told the goal is learned; got prior={config.prior}")
         told = config.code + TIMES
         super().__init__(config, memory=Lstm, layer=nn.Linear, latent=(config.latent,), flat=True, more=told)
         self.unknown = nn.Parameter(torch.zeros(config.code))
