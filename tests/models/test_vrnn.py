@@ -11,6 +11,7 @@ from tests.models.test_known_futures import seeded
 from tests.models.test_latent_futures import VRNN, bits, movement, noise, slip, trained, weights
 from vfplan.models.base import Context
 from vfplan.models.vrnn import Vrnn
+from vfplan.pixels import area_average
 
 SLIPPING = -0.8 * math.log2(0.8) - 0.2 * math.log2(0.2 / 7)  # bits, given the action
 SMALL = replace(VRNN, action_dim=0)
@@ -49,6 +50,18 @@ def test_wrong_actions_cost_bits_at_two_levels():
     """G10: 2.4 bits with the actions, 6.0 with others."""
     true, wrong = (bits(weights(copying(), slip(256, 10_000, shuffled=s), samples=8))[1].mean() for s in (False, True))
     assert wrong > true + 1
+
+
+def test_fine_noise_hardly_changes_averages():
+    """By 1.2 % of the range, though it moves pixels by 11 %; a square that vanished would change them by 6 %."""
+    model, clip = copying(), slip(256, 10_000)
+    drawn = model.sample_noise(256, 1, seeded(0))
+    coarse = replace(drawn, levels=(drawn.levels[0], torch.zeros_like(drawn.levels[1])))
+    with torch.no_grad():
+        both = [model.rollout(model.encode(clip.context(1)), clip.actions, noise) for noise in (drawn, coarse)]
+    changed = (both[0] - both[1]).abs()
+    assert changed.square().mean().sqrt() > 0.02
+    assert (area_average(both[0], 8) - area_average(both[1], 8)).abs()[:, :, 0].mean() < 0.03
 
 
 def test_sensor_noise_costs_its_entropy_at_two_levels():
