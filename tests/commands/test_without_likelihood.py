@@ -12,10 +12,9 @@ from tests.refusal import refused
 from vfplan.benchmark import main as benchmark
 from vfplan.models.base import LikelihoodModel, MonitorableModel
 from vfplan.models.checkpoint import load_checkpoint
-from vfplan.models.oracle import NoNoise
 from vfplan.models.recipe import LearningConfig
 from vfplan.models.registry import FAMILIES, Family, register
-from vfplan.models.rows import Rows
+from vfplan.models.rows import NoNoise, Rows
 from vfplan.models.trainable import Architecture, TrainableModel
 from vfplan.monitor import main as monitor
 from vfplan.pixels import area_average, unit_from_frames

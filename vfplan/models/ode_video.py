@@ -23,14 +23,15 @@ from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.parts.emission import build_emission
 from vfplan.models.parts.emitted import Emitted
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead
-from vfplan.models.parts.latent_video import FIXED_NOISES, thumbnail_scale
+from vfplan.models.parts.latent_video import FIXED_NOISES
 from vfplan.models.parts.ode import integrate
 from vfplan.models.parts.resnet import ResNetDecoder, ResNetEncoder, require_halvings
 from vfplan.models.parts.rows import Rows
+from vfplan.models.parts.video_model import VideoModel
 from vfplan.models.precision import require_float32
 from vfplan.models.rows import Rows as Drawn
-from vfplan.models.trainable import Architecture, TrainableModel
-from vfplan.pixels import area_average, unit_from_frames
+from vfplan.models.trainable import Architecture
+from vfplan.pixels import area_average
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,14 @@ class Path:
     downscale: int
 
 
-class Encodedec(TrainableModel):
+class Encodedec(VideoModel):
     """An EncODEDec. Rollouts move a vector; only the frames that are asked for are painted."""
 
     config: EncodedecConfig
     bound: Literal["elbo"] = "elbo"
-    reads_simulator = False
 
     def __init__(self, config: EncodedecConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.past_frames, self.action_dim = config.past_frames, config.action_dim
+        super().__init__(config)
         self.emission = build_emission(config.emission, config.channels, config.image_size)
         size, latent, actions, field = config.image_size, config.latent, config.action_dim, config.field
         self.encoder = ResNetEncoder(config.channels, config.widths, size)
@@ -97,11 +95,6 @@ class Encodedec(TrainableModel):
         )
         self.decoder = ResNetDecoder(latent, config.widths, self.emission.outputs, size)
 
-    @property
-    def coarsest(self) -> int:
-        """The scale of validation: of thumbnails of 16 pixels or more. Any divisor of the image size is allowed."""
-        return thumbnail_scale(self.config.image_size)
-
     def encode(self, context: Context) -> Inferred:
         """Read the context backwards."""
         codes = self._codes(context.frames)
@@ -113,8 +106,7 @@ class Encodedec(TrainableModel):
         Raises:
             ValueError: for a scale that does not divide the image.
         """
-        if self.config.image_size % downscale:
-            raise ValueError(f"downscale must divide the image size {self.config.image_size}; got {downscale}")
+        self._require_scale(downscale)
         like, shape = next(self.parameters()), (rows, self.config.latent)
         if rng is None:
             return Drawn(like.new_zeros(shape))
@@ -185,13 +177,9 @@ class Encodedec(TrainableModel):
             cells.append(area_average(emitted.log_mass(frame), self.coarsest) * self.coarsest**2)
         return torch.stack(cells).logsumexp(0) - math.log(FIXED_NOISES)
 
-    def actions(self, actions: Tensor) -> Tensor:
-        """Actions as the networks see them."""
-        return self.config.seen_actions(actions).to(next(self.parameters()).dtype)
-
     def _codes(self, frames: Tensor) -> Tensor:
         """What is seen (B, T, c) of uint8 frames (B, T, C, Y, X)."""
-        images = unit_from_frames(frames.flatten(0, 1)).to(next(self.parameters()).dtype)
+        images = self.images(frames.flatten(0, 1))
         return self.encoder(images - 0.5)[-1].flatten(1).unflatten(0, frames.shape[:2])
 
     def _read(self, codes: Tensor) -> Gaussian:

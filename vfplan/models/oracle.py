@@ -12,6 +12,7 @@ from torch import Tensor
 from envs.scene import PushConfig
 from envs.simulator import BatchSimulator
 from vfplan.models.base import Context, Noise, State
+from vfplan.models.rows import NoNoise
 from vfplan.pixels import area_average, unit_from_frames
 
 
@@ -28,22 +29,6 @@ class SimulatorState:
     def take(self, rows: Tensor | slice) -> SimulatorState:
         """The chosen rows."""
         return SimulatorState(self.states[rows if isinstance(rows, slice) else rows.cpu().numpy()])
-
-
-class NoNoise:
-    """The noise of a deterministic model: any selection or scaling of it is the same."""
-
-    def scaled(self, temperature: float) -> NoNoise:
-        """Nothing, scaled."""
-        return self
-
-    def antithetic(self) -> NoNoise:
-        """Nothing and its negative."""
-        return self
-
-    def take(self, rows: Tensor | slice) -> NoNoise:
-        """Nothing for the chosen rows."""
-        return self
 
 
 @dataclass(frozen=True)

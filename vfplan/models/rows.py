@@ -1,4 +1,7 @@
-"""The simplest state, noise or rollout of a model: one tensor with a row for each of what is computed side by side."""
+"""The simplest state, noise or rollout of a model: one tensor with a row for each of what is computed side by side.
+
+And the noise of a model in which nothing is random.
+"""
 
 from __future__ import annotations
 
@@ -29,3 +32,19 @@ class Rows:
     def antithetic(self) -> Rows:
         """Twice as many rows: each followed by its negative."""
         return Rows(torch.stack([self.values, -self.values], dim=1).flatten(0, 1))
+
+
+class NoNoise:
+    """The noise of a deterministic model: any selection or scaling of it is the same."""
+
+    def scaled(self, temperature: float) -> NoNoise:
+        """Nothing, scaled."""
+        return self
+
+    def antithetic(self) -> NoNoise:
+        """Nothing and its negative."""
+        return self
+
+    def take(self, rows: Tensor | slice) -> NoNoise:
+        """Nothing for the chosen rows."""
+        return self

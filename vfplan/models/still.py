@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from vfplan.models.base import Context, Noise, State
-from vfplan.models.oracle import NoNoise
-from vfplan.models.rows import Rows
+from vfplan.models.rows import NoNoise, Rows
 from vfplan.pixels import area_average, unit_from_frames
 
 

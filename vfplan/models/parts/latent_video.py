@@ -19,21 +19,13 @@ from vfplan.checks import within
 from vfplan.models.base import Bound, Context, LogProb, Noise, State
 from vfplan.models.parts.emission import Emission, EmissionName
 from vfplan.models.parts.gaussian import Gaussian
+from vfplan.models.parts.video_model import VideoModel
 from vfplan.models.parts.video_state import Inferred, Seen, VideoNoise, VideoState
 from vfplan.models.precision import require_float32
-from vfplan.models.trainable import Architecture, TrainableModel
-from vfplan.pixels import area_average, unit_from_frames
+from vfplan.models.trainable import Architecture
+from vfplan.pixels import area_average
 
-THUMBNAIL = 16  # pixels
 FIXED_NOISES = 8  # of `cell_log_prob`
-
-
-def thumbnail_scale(image_size: int) -> int:
-    """By how much an image is to be smaller for a thumbnail of 16 pixels, or a little more."""
-    scale = 1
-    while image_size % (2 * scale) == 0 and image_size >= 2 * scale * THUMBNAIL:
-        scale *= 2
-    return scale
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class LatentVideoConfig(Architecture):
     own (gaussian); or of each pixel, that it is copied from near its place or painted anew (copy)."""
 
 
-class LatentVideo(TrainableModel):
+class LatentVideo(VideoModel):
     """A world model with latents.
 
     Args:
@@ -57,12 +49,9 @@ class LatentVideo(TrainableModel):
 
     config: LatentVideoConfig
     bound: Bound = "elbo"
-    reads_simulator = False
 
     def __init__(self, config: LatentVideoConfig, latents: Sequence[tuple[int, ...]], emission: Emission) -> None:
-        super().__init__()
-        self.config = config
-        self.past_frames, self.action_dim = config.past_frames, config.action_dim
+        super().__init__(config)
         self.latents = tuple(latents)
         self.emission = emission
 
@@ -103,11 +92,6 @@ class LatentVideo(TrainableModel):
     def known(self, state: VideoState, seen: Seen) -> VideoState:
         """The memory with a newer frame of the context."""
         return self.notice(state, seen)
-
-    @property
-    def coarsest(self) -> int:
-        """The scale of validation: of thumbnails of 16 pixels or more. Any divisor of the image size is allowed."""
-        return thumbnail_scale(self.config.image_size)
 
     def encode(self, context: Context) -> VideoState:
         """Go through the context with the posterior's means."""
@@ -219,15 +203,3 @@ class LatentVideo(TrainableModel):
             emitted = self.emission(self.paint(features, after), after.newest.image)
             cells.append(area_average(emitted.log_mass(frame), self.coarsest) * self.coarsest**2)
         return torch.stack(cells).logsumexp(0) - math.log(FIXED_NOISES)
-
-    def images(self, frames: Tensor) -> Tensor:
-        """Images in [0, 1] of uint8 frames, in the precision of the weights."""
-        return unit_from_frames(frames).to(next(self.parameters()).dtype)
-
-    def actions(self, actions: Tensor) -> Tensor:
-        """Actions as the networks see them."""
-        return self.config.seen_actions(actions).to(next(self.parameters()).dtype)
-
-    def _require_scale(self, downscale: int) -> None:
-        if self.config.image_size % downscale:
-            raise ValueError(f"downscale must divide the image size {self.config.image_size}; got {downscale}")

@@ -16,7 +16,8 @@ from envs.task_set import TaskSet
 from vfplan.control.scoring import Scorer, ScoringConfig
 from vfplan.control.session import ClosedLoop
 from vfplan.costs import Goal
-from vfplan.models.oracle import NoNoise, SimulatorOracle, SimulatorState
+from vfplan.models.oracle import SimulatorOracle, SimulatorState
+from vfplan.models.rows import NoNoise
 
 FINAL_WEIGHT, REACH = 5.0, 0.1  # as in the default image cost
 
