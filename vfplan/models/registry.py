@@ -9,6 +9,8 @@ from typing import Any
 from vfplan.costs.base import LatentSpace
 from vfplan.models import svg, svg_prime
 from vfplan.models.base import WorldModel
+from vfplan.models.drnet import Drnet, DrnetConfig
+from vfplan.models.drnet_objective import Disentangling, DrnetRecipe
 from vfplan.models.multiscale import Multiscale, MultiscaleConfig
 from vfplan.models.ode_objective import PathEvidence
 from vfplan.models.ode_video import Encodedec, EncodedecConfig
@@ -72,6 +74,7 @@ _CDNA = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="cdna")
 _SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
 _SAVP_VAE = Family(SavpConfig, SavpVae, Evidence, recipe=StagedRecipe, name="savp_vae")
 
+_DRNET = Family(DrnetConfig, Drnet, Disentangling, recipe=DrnetRecipe, name="drnet")
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
 
@@ -108,6 +111,8 @@ FAMILIES: dict[str, Family] = {
     "vrnn_published": _VRNN,
     "vrnn_1l": _VRNN,
     "vrnn_1l_published": _VRNN,
+    "drnet": _DRNET,
+    "drnet_published": _DRNET,
 }
 
 

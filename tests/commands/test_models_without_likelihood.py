@@ -1,0 +1,62 @@
+"""Learned models without a likelihood go through the commands, and what does not fit them is one line."""
+
+import json
+
+import pytest
+
+from tests.refusal import refused
+from vfplan import plan
+from vfplan.control import run as planning
+from vfplan.models.checkpoint import load_checkpoint
+from vfplan.models.registry import family_name
+from vfplan.studies.offline import battery
+from vfplan.studies.offline.settings import EvaluateConfig
+from vfplan.train import main as train
+from vfplan.train import train as run_training
+
+COMMON = ["learning.batch=[2]", "learning.frames=2", "learning.warmup=1", "validation_episodes=3", "save_every=2"]
+COMMON += ["log_every=1", "device=cpu", "model.pyramid.widths=[4,4,8]", "model.hidden=4"]
+DRNET = ["model.content=4", "model.pose=2", "model.judge=4", "learning.codes=0.5"]
+FEW = {"rollout_samples": 2, "temperature_samples": 2, "detection_steps": 2, "long_steps": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "small", "reported"), [("drnet", DRNET, ["reconstruction", "reconstruction", "pose_error", "pose_error"])]
+)
+def test_it_trains_resumes_is_evaluated_and_plans(store, tmp_path, capsys, name, small, reported):
+    run, planned = tmp_path / "run", tmp_path / "planned"
+    given = [f"data={store}", f"model={name}", f"run_dir={run}", "learning.steps=4", *COMMON, *small]
+    run_training(train.configuration([*given, "learning.steps=2", "allow_mismatch=true"]))
+    run_training(train.configuration([*given, "allow_mismatch=true"]))
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert not any("bits_per_dim" in key for line in lines for key in line)
+    assert [list(line)[1] for line in lines if "learning_rate" in line][-2:] == reported[-2:]
+    model = load_checkpoint(run / "checkpoint").model
+    assert model.config.name == name and family_name(name) == name
+    battery.run(EvaluateConfig(data=str(store), checkpoint=str(run / "checkpoint"), run_dir=str(tmp_path / "e"), **FEW))
+    sections = json.loads((tmp_path / "e" / "likelihood.json").read_text())["sections"]
+    said = f"{type(model).__name__} gives no likelihoods: it has no log_prob"
+    assert {key for key, value in sections.items() if value == {"absent": said}} == {"likelihood", "detection"}
+    scoring = ["planner=shooting", "planner.samples=3", "planner.horizon=2", "scoring.downscale=8"]
+    options = [f"checkpoint={run / 'checkpoint'}", "num_tasks=1", "control.steps=2", f"run_dir={planned}", *scoring]
+    planning.run(plan.main.configuration(options))
+    assert (planned / "results.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ["model=drnet", "model.pyramid.widths=[4,4,4,4,4,4,4]"],
+            "image_size=64 cannot be halved for 7 pyramid.widths",
+        ),
+        (["model=drnet", "learning.batch=[1]"], "learning does not fit: a micro-batch needs 2 windows or more"),
+        (["model=drnet", "learning.codes=1"], "codes must be in [0.001, 0.999], got 1"),
+        (["model=drnet", "hand=told"], "drnet cannot be told where the hand is"),
+        (["model=drnet", "learning=svg_lp"], "drnet is another kind of model than learning=svg_lp is for"),
+        (["model=drnet", "model.posse=3"], "did you mean 'model.pose'?"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(store, tmp_path, capsys, given, said):
+    common = [f"data={store}", "validation_episodes=3", f"run_dir={tmp_path / 'run'}"]
+    assert said in refused(capsys, train, [*common, *given])
