@@ -17,11 +17,13 @@ from vfplan.train import train as run_training
 COMMON = ["learning.batch=[2]", "learning.frames=2", "learning.warmup=1", "validation_episodes=3", "save_every=2"]
 COMMON += ["log_every=1", "device=cpu", "model.pyramid.widths=[4,4,8]", "model.hidden=4"]
 DRNET = ["model.content=4", "model.pose=2", "model.judge=4", "learning.codes=0.5"]
+VGAN = ["model.code=4", "model.latent=2", "model.judge=[4,4]"]
 FEW = {"rollout_samples": 2, "temperature_samples": 2, "detection_steps": 2, "long_steps": 4}
 
 
 @pytest.mark.parametrize(
-    ("name", "small", "reported"), [("drnet", DRNET, ["reconstruction", "reconstruction", "pose_error", "pose_error"])]
+    ("name", "small", "reported"),
+    [("drnet", DRNET, ["reconstruction", "pose_error"]), ("vgan", VGAN, ["later_frames", "later_frames"])],
 )
 def test_it_trains_resumes_is_evaluated_and_plans(store, tmp_path, capsys, name, small, reported):
     run, planned = tmp_path / "run", tmp_path / "planned"
@@ -30,7 +32,8 @@ def test_it_trains_resumes_is_evaluated_and_plans(store, tmp_path, capsys, name,
     run_training(train.configuration([*given, "allow_mismatch=true"]))
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert not any("bits_per_dim" in key for line in lines for key in line)
-    assert [list(line)[1] for line in lines if "learning_rate" in line][-2:] == reported[-2:]
+    logged = {line["step"]: list(line)[1] for line in lines if "learning_rate" in line}
+    assert logged == {1: reported[0], 2: reported[1], 3: reported[1], 4: reported[1]}
     model = load_checkpoint(run / "checkpoint").model
     assert model.config.name == name and family_name(name) == name
     battery.run(EvaluateConfig(data=str(store), checkpoint=str(run / "checkpoint"), run_dir=str(tmp_path / "e"), **FEW))
@@ -52,6 +55,9 @@ def test_it_trains_resumes_is_evaluated_and_plans(store, tmp_path, capsys, name,
         ),
         (["model=drnet", "learning.batch=[1]"], "learning does not fit: a micro-batch needs 2 windows or more"),
         (["model=drnet", "learning.codes=1"], "codes must be in [0.001, 0.999], got 1"),
+        (["model=vgan", "model.judge=[4,4,4,4,4,4,4]"], "image_size=64 cannot be halved for 7 widths of judge"),
+        (["model=vgan", "model.past_frames=2"], "past_frames must be in [1, 1], got 2"),
+        (["model=vgan", "learning.rule=wgan"], "unknown learning.rule 'wgan'"),
         (["model=drnet", "hand=told"], "drnet cannot be told where the hand is"),
         (["model=drnet", "learning=svg_lp"], "drnet is another kind of model than learning=svg_lp is for"),
         (["model=drnet", "model.posse=3"], "did you mean 'model.pose'?"),

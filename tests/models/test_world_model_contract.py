@@ -27,6 +27,7 @@ from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
 from vfplan.models.svg_prime import SvgPrimeConfig
 from vfplan.models.trainable import TrainableModel
+from vfplan.models.vgan import Vgan, VganConfig
 from vfplan.models.videoflow import architecture_2019
 from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
@@ -35,7 +36,7 @@ from vfplan.models.vrnn import Vrnn, VrnnConfig
 from vfplan.pixels import area_average, dequantise, frames_from_unit, unit_from_frames
 
 ROWS, STEPS, SIZE = 3, 3, 64
-UNSCORED = (Drnet,)  # learned, but without a likelihood
+UNSCORED = (Drnet, Vgan)  # learned, but without a likelihood
 
 
 def videoflow():
@@ -125,6 +126,12 @@ def drnet():
     return Drnet(DrnetConfig(pyramid=pyramid, content=8, pose=4, hidden=8, layers=1)).eval()
 
 
+def vgan():
+    torch.manual_seed(0)
+    pyramid = PyramidConfig(widths=(4, 8, 8))
+    return Vgan(VganConfig(pyramid=pyramid, code=8, latent=4, hidden=8, judge=(4, 8))).eval()
+
+
 def oracle():
     return SimulatorOracle(PushEnv().config)
 
@@ -154,6 +161,8 @@ def shift():
         vrnn,
         p2p,
         encodedec,
+        drnet,
+        vgan,
         oracle,
         still,
         shift,

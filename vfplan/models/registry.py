@@ -24,6 +24,8 @@ from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
 from vfplan.models.svg_prime import SvgPrimeConfig
 from vfplan.models.trainable import Architecture, Objective, TrainableModel
+from vfplan.models.vgan import Vgan, VganConfig
+from vfplan.models.vgan_objective import Staging, VganRecipe
 from vfplan.models.videoflow import architecture, architecture_2019
 from vfplan.models.videoflow.architecture import VideoFlowConfig
 from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
@@ -75,6 +77,7 @@ _SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
 _SAVP_VAE = Family(SavpConfig, SavpVae, Evidence, recipe=StagedRecipe, name="savp_vae")
 
 _DRNET = Family(DrnetConfig, Drnet, Disentangling, recipe=DrnetRecipe, name="drnet")
+_VGAN = Family(VganConfig, Vgan, Staging, recipe=VganRecipe, name="vgan")
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
 
@@ -113,6 +116,8 @@ FAMILIES: dict[str, Family] = {
     "vrnn_1l_published": _VRNN,
     "drnet": _DRNET,
     "drnet_published": _DRNET,
+    "vgan": _VGAN,
+    "vgan_published": _VGAN,
 }
 
 
