@@ -17,6 +17,7 @@ from vfplan.models.p2p import P2PConfig, PointToPoint
 from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.pixel_video import PixelVideo
 from vfplan.models.savp import SavpConfig, SavpVae
+from vfplan.models.ddpae import Ddpae, DdpaeConfig
 from vfplan.models.drnet import Drnet, DrnetConfig
 from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.parts.pixel_video import PixelVideo
@@ -87,6 +88,10 @@ def svg_prime_model():
 def warping(make=Sv2p, config=Sv2pConfig, **settings):
     torch.manual_seed(0)
     model = make(config(width=2, transformations=3, **settings))
+def ddpae():
+    torch.manual_seed(0)
+    sizes = {"code": 8, "hidden": 8, "content": 4, "picture_side": 8}
+    model = Ddpae(DdpaeConfig(pyramid=PyramidConfig(widths=(4, 8)), picture=PyramidConfig(widths=(4,)), **sizes))
     for parameter in model.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     return model.eval()

@@ -9,6 +9,8 @@ from typing import Any
 from vfplan.costs.base import LatentSpace
 from vfplan.models import svg, svg_prime
 from vfplan.models.base import WorldModel
+from vfplan.models.ddpae import Ddpae, DdpaeConfig
+from vfplan.models.ddpae_objective import DdpaeRecipe, Decomposing
 from vfplan.models.drnet import Drnet, DrnetConfig
 from vfplan.models.drnet_objective import Disentangling, DrnetRecipe
 from vfplan.models.multiscale import Multiscale, MultiscaleConfig
@@ -77,6 +79,7 @@ _SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
 _SAVP_VAE = Family(SavpConfig, SavpVae, Evidence, recipe=StagedRecipe, name="savp_vae")
 
 _DRNET = Family(DrnetConfig, Drnet, Disentangling, recipe=DrnetRecipe, name="drnet")
+_DDPAE = Family(DdpaeConfig, Ddpae, Decomposing, recipe=DdpaeRecipe, name="ddpae")
 _VGAN = Family(VganConfig, Vgan, Staging, recipe=VganRecipe, name="vgan")
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
@@ -116,6 +119,8 @@ FAMILIES: dict[str, Family] = {
     "vrnn_1l_published": _VRNN,
     "drnet": _DRNET,
     "drnet_published": _DRNET,
+    "ddpae": _DDPAE,
+    "ddpae_published": _DDPAE,
     "vgan": _VGAN,
     "vgan_published": _VGAN,
 }

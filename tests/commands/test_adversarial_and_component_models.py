@@ -1,4 +1,4 @@
-"""Learned models without a likelihood go through the commands, and what does not fit them is one line."""
+"""Adversarial models and those of components go through the commands, and what does not fit them is one line."""
 
 import json
 
@@ -18,32 +18,45 @@ COMMON = ["learning.batch=[2]", "learning.frames=2", "learning.warmup=1", "valid
 COMMON += ["log_every=1", "device=cpu", "model.pyramid.widths=[4,4,8]", "model.hidden=4"]
 DRNET = ["model.content=4", "model.pose=2", "model.judge=4", "learning.codes=0.5"]
 VGAN = ["model.code=4", "model.latent=2", "model.judge=[4,4]"]
-FEW = {"rollout_samples": 2, "temperature_samples": 2, "detection_steps": 2, "long_steps": 4}
+DDPAE = ["model.code=4", "model.content=4", "model.picture.widths=[4]", "model.picture_side=8"]
 
 
 @pytest.mark.parametrize(
     ("name", "small", "reported"),
-    [("drnet", DRNET, ["reconstruction", "pose_error"]), ("vgan", VGAN, ["later_frames", "later_frames"])],
+    [
+        ("drnet", DRNET, ["reconstruction", "pose_error"]),
+        ("vgan", VGAN, ["later_frames", "later_frames"]),
+        ("ddpae", DDPAE, ["bits_per_dim", "bits_per_dim"]),
+    ],
 )
-def test_it_trains_resumes_is_evaluated_and_plans(store, tmp_path, capsys, name, small, reported):
+def test_it_trains_resumes_and_plans(store, tmp_path, name, small, reported):
     run, planned = tmp_path / "run", tmp_path / "planned"
-    given = [f"data={store}", f"model={name}", f"run_dir={run}", "learning.steps=4", *COMMON, *small]
-    run_training(train.configuration([*given, "learning.steps=2", "allow_mismatch=true"]))
-    run_training(train.configuration([*given, "allow_mismatch=true"]))
+    given = [f"data={store}", f"model={name}", f"run_dir={run}", "allow_mismatch=true", *COMMON, *small]
+    for steps in (2, 4):
+        run_training(train.configuration([*given, f"learning.steps={steps}"]))
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert not any("bits_per_dim" in key for line in lines for key in line)
     logged = {line["step"]: list(line)[1] for line in lines if "learning_rate" in line}
-    assert logged == {1: reported[0], 2: reported[1], 3: reported[1], 4: reported[1]}
-    model = load_checkpoint(run / "checkpoint").model
-    assert model.config.name == name and family_name(name) == name
-    battery.run(EvaluateConfig(data=str(store), checkpoint=str(run / "checkpoint"), run_dir=str(tmp_path / "e"), **FEW))
-    sections = json.loads((tmp_path / "e" / "likelihood.json").read_text())["sections"]
-    said = f"{type(model).__name__} gives no likelihoods: it has no log_prob"
-    assert {key for key, value in sections.items() if value == {"absent": said}} == {"likelihood", "detection"}
+    assert [logged[step] for step in (1, 2, 3, 4)] == [reported[0], reported[1], reported[1], reported[1]]
+    assert any("bits_per_dim" in key for line in lines for key in line) == (name == "ddpae")
+    assert load_checkpoint(run / "checkpoint").model.config.name == name and family_name(name) == name
     scoring = ["planner=shooting", "planner.samples=3", "planner.horizon=2", "scoring.downscale=8"]
     options = [f"checkpoint={run / 'checkpoint'}", "num_tasks=1", "control.steps=2", f"run_dir={planned}", *scoring]
     planning.run(plan.main.configuration(options))
     assert (planned / "results.json").is_file()
+
+
+@pytest.mark.parametrize(("name", "small"), [("drnet", DRNET), ("vgan", VGAN), ("ddpae", DDPAE)])
+def test_evaluation_says_what_has_no_likelihood(store, tmp_path, name, small):
+    run = tmp_path / "run"
+    given = [f"data={store}", f"model={name}", f"run_dir={run}", "learning.steps=1", *COMMON, *small]
+    run_training(train.configuration(given))
+    few = {"rollout_samples": 2, "temperature_samples": 2, "detection_steps": 2, "long_steps": 4}
+    battery.run(EvaluateConfig(data=str(store), checkpoint=str(run / "checkpoint"), run_dir=str(tmp_path / "e"), **few))
+    report = json.loads((tmp_path / "e" / "likelihood.json").read_text())
+    said = f"{name.capitalize()} gives no likelihoods: it has no log_prob"
+    absent = {key for key, value in report["sections"].items() if value == {"absent": said}}
+    assert absent == (set() if name == "ddpae" else {"likelihood", "detection"})
+    assert ("bits_per_dim" in report) == (name == "ddpae")
 
 
 @pytest.mark.parametrize(
@@ -56,6 +69,7 @@ def test_it_trains_resumes_is_evaluated_and_plans(store, tmp_path, capsys, name,
         (["model=drnet", "learning.batch=[1]"], "learning does not fit: a micro-batch needs 2 windows or more"),
         (["model=drnet", "learning.codes=1"], "codes must be in [0.001, 0.999], got 1"),
         (["model=vgan", "model.judge=[4,4,4,4,4,4,4]"], "image_size=64 cannot be halved for 7 widths of judge"),
+        (["model=ddpae", "model.picture_side=6"], "picture_side=6 cannot be halved for 2 picture.widths"),
         (["model=vgan", "model.past_frames=2"], "past_frames must be in [1, 1], got 2"),
         (["model=vgan", "learning.rule=wgan"], "unknown learning.rule 'wgan'"),
         (["model=drnet", "hand=told"], "drnet cannot be told where the hand is"),
