@@ -79,7 +79,7 @@ def test_each_of_two_components_takes_one_of_two_objects():
     """Intersection over union 0.89 and 0.94; none is shared."""
     model, (clip, _, covered) = decomposed(), two(256, 10_000, 5, 1.2)
     state = model.encode(clip.context(2))
-    layers = model.layers(model.pictures(state.content.mean), state.pose)
+    layers = model.sprites.layers(model.sprites.pictures(state.content.mean), state.pose, SIDE)
     found, true = torch.cat([opacity for _, opacity in layers], dim=1) > 0.5, covered[:, 1] > 0.5
     both, either = ((op(found[:, :, None], true[:, None])).sum((3, 4)) for op in (torch.logical_and, torch.logical_or))
     overlap = (both / either.clamp_min(1)).mean(0)

@@ -1,5 +1,6 @@
 """Two streams: what moves is masked, what stands still is behind it, and no frame sees later actions; on 8x8 pixels."""
 
+import copy
 from functools import cache
 
 import pytest
@@ -145,6 +146,28 @@ def test_parts_of_a_batch_meet_one_discriminator():
         found.append(torch.cat([vector for name, vector in model.judge.named_buffers()]))
     before, together, alone = found
     assert torch.equal(together, alone) and not torch.equal(before, together)
+
+
+def test_training_goes_on_as_if_it_had_not_been_left():
+    """The vectors of the power iteration are part of what is kept."""
+    learners = [Learner(Vgan(CONFIG), VganRecipe(**RECIPE), seed=0, device=torch.device("cpu")) for _ in range(2)]
+    learners[0].step(stage(24, 0)[0])
+    learners[1].load_state_dict(copy.deepcopy(learners[0].state_dict()))
+    for step in (1, 2):
+        one, other = (learner.step(stage(24, step)[0]) for learner in learners)
+        assert one == other
+    states = [learner.state_dict()["model"] for learner in learners]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+@torch.no_grad()
+def test_networks_imagine_in_bfloat16_too():
+    model, clip = Vgan(CONFIG).eval(), stage(3, 0)[0]
+    noise = model.sample_noise(3, 2, None)
+    full = model.rollout(model.encode(clip.context(1)), clip.actions, noise)
+    model.set_compute_dtype(torch.bfloat16)
+    reduced = model.rollout(model.encode(clip.context(1)), clip.actions, noise)
+    assert reduced.dtype == torch.float32 and 0 < (reduced - full).abs().max() < 0.05
 
 
 @torch.no_grad()

@@ -26,20 +26,17 @@ from vfplan.flows.initialisation import start_at_zero
 from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Independent
-from vfplan.models.parts.gaussian import Gaussian, GaussianHead
+from vfplan.models.parts.gaussian import Gaussian
 from vfplan.models.parts.painter import Painter
-from vfplan.models.parts.placing import composite, crop, place
 from vfplan.models.parts.pyramid import Encoder, PyramidConfig
 from vfplan.models.parts.recurrent import Lstm
 from vfplan.models.parts.rows import Rows
+from vfplan.models.parts.sprites import Sprites
 from vfplan.models.parts.video_model import VideoModel
 from vfplan.models.parts.video_state import VideoNoise
 from vfplan.models.precision import require_float32
 from vfplan.models.trainable import Architecture
 from vfplan.pixels import area_average
-
-LARGER = 0.5
-"""Most of the logarithm of a size, either way: unbounded, a component becomes the background."""
 
 AWAY = 0.4
 """Of the middle of the image, where components start to look, of half a side."""
@@ -122,10 +119,9 @@ class Ddpae(VideoModel):
         self.background = Painter(config.code, config.pyramid.widths, channels, side)
         self.finder = Lstm(config.code + hidden, hidden, 1)
         self.to_pose = nn.Linear(hidden, 3)
-        middle = config.picture_side // 2 ** len(config.picture.widths)
-        self.looker = Encoder(config.picture, channels, hidden, middle, flat=True)
-        self.content_head = GaussianHead(lambda outputs: nn.Linear(hidden, outputs), config.content)
-        self.painter = Painter(config.content, config.picture.widths, channels + 1, middle)
+        self.sprites = Sprites(
+            config.picture, channels, config.content, hidden, side=config.picture_side, size=config.size
+        )
         self.mover = Lstm(6 + config.content + config.action_dim, hidden, 1)
         self.next_step = nn.Linear(hidden, 6)
         self.emission = OneScale(channels, laplace=False)
@@ -155,7 +151,7 @@ class Ddpae(VideoModel):
     def state(self, images: Tensor, poses: Tensor, actions: Tensor) -> DdpaeState:
         """What is known after images (B, P, C, Y, X) with components at poses (B, P, N, 3)."""
         background = 0.5 + self.background(self.encoder(images[:, -1] - 0.5)[0])
-        content = self._contents(images, poses)
+        content = self.sprites.contents(images, poses)
         carry = self.mover.start(len(images) * self.config.components).unflatten(0, (len(images), -1))
         steps = torch.cat([torch.zeros_like(poses[:, :1]), poses.diff(dim=1)], dim=1)
         state = DdpaeState(poses[:, 0], steps[:, 0], content, background, carry)
@@ -177,30 +173,6 @@ class Ddpae(VideoModel):
         expected, carry = self.transition(state, content, action)
         step = expected.sample(noise)
         return replace(state, pose=state.pose + step, carry=carry), expected
-
-    def pictures(self, content: Tensor) -> Tensor:
-        """Colours in [0, 1] and opacity (B, N, C + 1, y, x) of contents (B, N, content)."""
-        return self.painter(content.flatten(0, 1)).sigmoid().unflatten(0, content.shape[:2])
-
-    def boxes(self, poses: Tensor) -> Tensor:
-        """Size, x and y (..., 3) of poses (..., 3), as `place` takes them."""
-        size = self.config.size * (LARGER * poses[..., :1].tanh()).exp()
-        return torch.cat([size, poses[..., 1:]], dim=-1)
-
-    def layers(self, pictures: Tensor, poses: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Colours (B, C, Y, X) and opacity (B, 1, Y, X) of each component, at poses (B, N, 3)."""
-        channels, side = self.config.channels, self.config.image_size
-        boxes, layers = self.boxes(poses), []
-        for picture, box in zip(pictures.unbind(1), boxes.unbind(1), strict=True):
-            colour, opacity = picture.split([channels, 1], dim=1)
-            # Premultiplied, or colours would fade at the edge of a picture.
-            placed, covered = place(torch.cat([colour * opacity, opacity], dim=1), box, side).split([channels, 1], 1)
-            layers.append((placed / covered.clamp_min(1e-4), covered))
-        return layers
-
-    def paint(self, background: Tensor, pictures: Tensor, poses: Tensor) -> Tensor:
-        """Images (B, C, Y, X) of about [0, 1]."""
-        return composite(background, self.layers(pictures, poses))
 
     def emitted(self, image: Tensor) -> Independent:
         """The distribution of a frame of this expected image."""
@@ -224,13 +196,13 @@ class Ddpae(VideoModel):
         for step, action in enumerate(self.actions(actions).unbind(1)):
             state, _ = self.advance(state, content, action, noise.levels[1][:, step])
             poses.append(state.pose)
-        return DdpaeRollout(torch.stack(poses, dim=1), self.pictures(content), state.background, downscale)
+        return DdpaeRollout(torch.stack(poses, dim=1), self.sprites.pictures(content), state.background, downscale)
 
     def decode(self, rollout: object, steps: list[int] | None = None) -> Tensor:
         """Images (B, T', C, y, x) in [0, 1] of the chosen steps."""
         assert isinstance(rollout, DdpaeRollout)
         poses = rollout.poses if steps is None else rollout.poses[:, steps]
-        images = (self.paint(rollout.background, rollout.pictures, pose).clamp(0, 1) for pose in poses.unbind(1))
+        images = (self.sprites.over(rollout.background, rollout.pictures, pose).clamp(0, 1) for pose in poses.unbind(1))
         return torch.stack([area_average(image, rollout.downscale) for image in images], dim=1)
 
     def log_prob(self, context: Context, actions: Tensor, frames: Tensor, rng: torch.Generator) -> LogProb:
@@ -248,19 +220,10 @@ class Ddpae(VideoModel):
         for step in range(frames.shape[1]):
             state = self.encode(Context(known[:, step : step + past], led[:, step : step + past - 1]))
             rollout = self.rollout(state, actions[:, step : step + 1], self.sample_noise(len(frames), 1, rng))
-            image = self.paint(rollout.background, rollout.pictures, rollout.poses[:, 0])
+            image = self.sprites.over(rollout.background, rollout.pictures, rollout.poses[:, 0])
             found.append(self.emitted(image).log_prob(frames[:, step]))
         nats = torch.stack(found, dim=1)
         return LogProb(nats, nats[..., None])
-
-    def _contents(self, images: Tensor, poses: Tensor) -> Gaussian:
-        """What the components (B, N, content) look like, on the average of all known frames."""
-        rows, past, components = poses.shape[:3]
-        repeated = images[:, :, None].expand(-1, -1, components, -1, -1, -1).flatten(0, 2)
-        crops = crop(repeated, self.boxes(poses).flatten(0, 2), self.config.picture_side)
-        seen = self.looker(crops - 0.5)[0].unflatten(0, (rows, past, components)).mean(1)
-        found = self.content_head(seen.flatten(0, 1))
-        return found.map(lambda tensor: tensor.unflatten(0, (rows, components)))
 
 
 def _homes(components: int) -> Tensor:

@@ -78,13 +78,13 @@ class Decomposing:
         state = model.state(images[:, :past], poses, actions[:, : past - 1])
         noise = model.sample_noise(len(images), recipe.frames, rng)
         content = state.content.sample(noise.levels[0][:, 0])
-        pictures, places = model.pictures(content), list(poses.unbind(1))
+        pictures, places = model.sprites.pictures(content), list(poses.unbind(1))
         price = prior_cost(poses) + state.content.divergence(Gaussian.standard(content))
         for index, action in enumerate(actions[:, past - 1 :].unbind(1)):
             state, expected = model.advance(state, content, action, noise.levels[1][:, index])
             price = price + expected.divergence(_step_prior(expected.mean))
             places.append(state.pose)
-        painted = [model.paint(state.background, pictures, pose) for pose in places]
+        painted = [model.sprites.over(state.background, pictures, pose) for pose in places]
         learned, nats = zip(*map(self._frame, painted, images.unbind(1), clip.frames.unbind(1)), strict=True)
         price = price.mean() / recipe.frames
         warm = recipe.prior_weight * ramp(step, recipe.prior_warmup * recipe.steps)

@@ -50,7 +50,6 @@ class Staging:
 
     def __init__(self, model: Vgan, recipe: VganRecipe) -> None:
         self.model, self.recipe = model, recipe
-        self.refreshed = -1
         if len(recipe.batch) != 1:
             raise ValueError(f"batch needs one number for {model.config.name}; got {recipe.batch}")
         if recipe.lead_in >= model.past_frames:
@@ -81,9 +80,7 @@ class Staging:
         rows = recipe.batch[0] // recipe.micro_batches
         clip = clip.take(slice(part * rows, (part + 1) * rows))
         images, actions = model.images(clip.frames[:, last:]), model.actions(clip.actions[:, last:])
-        if step != self.refreshed:  # once per step, however many parts of it this process works on
-            model.judge.refresh()
-            self.refreshed = step
+        model.judge.refresh(step)
         noise = model.sample_noise(len(images), actions.shape[1], rng)
         scene = model.paint(model.code(images[:, 0]), actions, noise.values)
         painted = scene.frames

@@ -28,15 +28,15 @@ def trained(network, steps=60):
     rng = torch.Generator().manual_seed(0)
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
     losses = []
-    for _ in range(steps):
-        network.refresh()
+    for step in range(steps):
+        network.refresh(step)
         real, fake = torch.rand(shape, generator=rng), 0.7 * torch.rand(shape, generator=rng)
         loss = told_apart("lsgan", network(real).scores, network(fake).scores)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    network.refresh()
+    network.refresh(steps)
     return losses
 
 
@@ -57,7 +57,7 @@ def test_judging_changes_nothing_even_in_training(video):
     x = torch.rand(SHAPES[video])
     assert torch.equal(network(x).scores, network(x).scores)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    network.refresh()
+    network.refresh(0)
     assert any(not torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
@@ -68,7 +68,7 @@ def test_a_copy_and_its_state_judge_alike():
     other.load_state_dict(network.state_dict())
     for twin in (other, copy.deepcopy(network)):
         assert torch.equal(twin(x).scores, network(x).scores)
-        twin.refresh()
+        twin.refresh(9)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 8])

@@ -48,6 +48,7 @@ class Discriminator(nn.Module):
         self.layers = nn.ModuleList(spectral_norm(_halving(before, after, video)) for before, after in pairs)
         kind = nn.Conv3d if video else nn.Conv2d
         self.last = spectral_norm(kind(widths[-1], 1, 3, padding=1))
+        self.refreshed = -1
         self.eval()
 
     def train(self, mode: bool = True) -> Self:
@@ -63,8 +64,11 @@ class Discriminator(nn.Module):
         return Judged(self.last(x)[:, 0], tuple(features))
 
     @torch.no_grad()
-    def refresh(self) -> None:
-        """One step of every power iteration."""
+    def refresh(self, step: int) -> None:
+        """Move every power iteration on, once per step of training, however many parts of that ask for it."""
+        if step == self.refreshed:
+            return
+        self.refreshed = step
         for layer in (*self.layers, self.last):
             normalised = cast(Any, layer)
             normalised.parametrizations.train(True)
