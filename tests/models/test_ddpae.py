@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, START, draw, seeded
+from tests.models.test_vgan import stage
 from vfplan.models.base import Clip, Context, LikelihoodModel
 from vfplan.models.ddpae import Ddpae, DdpaeConfig
 from vfplan.models.ddpae_objective import DdpaeRecipe
@@ -117,6 +118,18 @@ def test_of_eight_directions_it_finds_none():
     )
     assert (error < 0.1).float().mean() < 0.5
     assert -found.per_frame.mean() / math.log(2) > 10 * ENTROPY
+
+
+@torch.no_grad()
+def test_a_component_goes_where_actions_say():
+    """A square goes one of four ways; the first frame does not tell which."""
+    config = DdpaeConfig(image_size=8, action_dim=2, past_frames=1, components=1, **TINY | {"size": 0.5})
+    model = trained(config, lambda step: stage(32, step)[0], steps=350, frames=2, batch=(32,))
+    clip, *_ = stage(256, 10_000)
+    rollout = model.rollout(model.encode(clip.context(1)), clip.actions, model.sample_noise(256, 2, None))
+    true = model.images(clip.frames)
+    error, copying = ((x - true[:, 1:]).square().mean() for x in (model.decode(rollout), true[:, :1]))
+    assert error < 0.05 * copying
 
 
 @torch.no_grad()
