@@ -5,6 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
+import torch
+
 from tests.data import records
 from tests.data.formats import files
 from tests.documents.shown import ROOT, main_of
@@ -96,8 +98,12 @@ class Reader:
         for path in read(words):
             self.give(path, place)
         main, words = main_of(module, words)
-        with contextlib.chdir(place):
-            main(words)
+        threads = torch.get_num_threads()
+        try:
+            with contextlib.chdir(place):
+                main(words)
+        finally:
+            torch.set_num_threads(threads)
 
     def give(self, path, place):
         """Copy what is read into `place`; where it was not made yet, make it."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, cast
 
-import torch
 from torch import Tensor, nn
 
 from vfplan.checks import within
@@ -23,7 +22,7 @@ from vfplan.models.parts.gaussian import Gaussian, GaussianHead
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
 from vfplan.models.parts.pyramid import Decoder, Encoder, PyramidConfig
 from vfplan.models.parts.recurrent import GAIN, ConvLstm, Lstm
-from vfplan.models.parts.video_state import Seen, VideoState
+from vfplan.models.parts.video_state import Seen, VideoState, carried, joined
 
 PREDICTOR, POSTERIOR, PRIOR = 0, 1, 2  # places of their carries
 
@@ -132,18 +131,6 @@ class Svg(LatentVideo):
     def known(self, state: VideoState, seen: Seen) -> VideoState:
         """The memory with a newer frame of the context."""
         return replace(state, newest=seen, shown=seen.skips)
-
-
-def carried(state: VideoState, place: int, carry: Tensor) -> VideoState:
-    """The memory with another carry at one place."""
-    carries = (*state.carries[:place], carry, *state.carries[place + 1 :])
-    return replace(state, carries=carries)
-
-
-def joined(code: Tensor, action: Tensor, *latents: Tensor) -> Tensor:
-    """A code (B, g, ...), an action (B, A) in every place, and latents, along the second dimension."""
-    planes = action.reshape(*action.shape, *[1] * (code.dim() - 2)).expand(-1, -1, *code.shape[2:])
-    return torch.cat([code, planes, *latents], dim=1)
 
 
 def assemble(config: SvgConfig) -> Svg:

@@ -21,8 +21,7 @@ from vfplan.models.parts.gaussian import Gaussian, GaussianHead
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
 from vfplan.models.parts.recurrent import ConvLstm
 from vfplan.models.parts.resnet import ResNetBlock, ResNetEncoder, require_halvings
-from vfplan.models.parts.video_state import Seen, VideoState
-from vfplan.models.svg import carried, joined
+from vfplan.models.parts.video_state import Seen, VideoState, carried, joined
 
 
 @dataclass(frozen=True)

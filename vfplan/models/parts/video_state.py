@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -73,3 +73,15 @@ class Inferred:
         """The log-ratio p / q (B,) nats of the latent of each level."""
         levels = zip(self.latents, self.priors, self.posteriors, strict=True)
         return [prior.log_prob(latent) - posterior.log_prob(latent) for latent, prior, posterior in levels]
+
+
+def carried(state: VideoState, place: int, carry: Tensor) -> VideoState:
+    """The memory with another carry at one place."""
+    carries = (*state.carries[:place], carry, *state.carries[place + 1 :])
+    return replace(state, carries=carries)
+
+
+def joined(code: Tensor, action: Tensor, *latents: Tensor) -> Tensor:
+    """A code (B, g, ...), an action (B, A) in every place, and latents, along the second dimension."""
+    planes = action.reshape(*action.shape, *[1] * (code.dim() - 2)).expand(-1, -1, *code.shape[2:])
+    return torch.cat([code, planes, *latents], dim=1)
