@@ -124,7 +124,7 @@ class Reader:
             files.robomimic(place / path, lengths=(12, 9, 10))
         elif path.startswith("robonet/"):
             (place / path).parent.mkdir()
-            files.robonet(place / path)
+            files.robonet(place / path, width=5, reach=0.1)
         else:
             command = self.makers[path]
             if "source=softmotion30_44k" in command:

@@ -59,7 +59,7 @@ def encoded(frame, form="PNG"):
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
-def robonet(folder, *, size=(12, 12), lengths=LENGTHS, colours="RGB", form="PNG"):
+def robonet(folder, *, size=(12, 12), lengths=LENGTHS, colours="RGB", form="PNG", width=4, reach=1.0):
     """A file for each trajectory; PNG where the test wants the very pixels, JPEG as they are."""
     folder.mkdir(exist_ok=True)
     for index, count in enumerate(lengths):
@@ -71,7 +71,7 @@ def robonet(folder, *, size=(12, 12), lengths=LENGTHS, colours="RGB", form="PNG"
             for step, frame in enumerate(frames(index, count + 1, size)):
                 image = env.create_dataset(f"cam0_video/frame{step}", data=encoded(frame, form))
                 image.attrs["shape"], image.attrs["image_format"] = frame.shape, colours
-            file["policy/actions"] = actions(index, count, 4).astype(np.float64)
+            file["policy/actions"] = reach * actions(index, count, width).astype(np.float64)
             file.create_group("misc")
             file.create_group("metadata").attrs["robot"] = "sawyer"
     return folder
