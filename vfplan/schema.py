@@ -154,6 +154,8 @@ def _convert_sequence(origin: type, options: tuple[Any, ...], value: Any, path: 
 
 
 def _convert_scalar(kind: Any, value: Any, path: str) -> Any:
+    if kind is float and value in (".inf", "-.inf"):  # as YAML writes it; Hydra takes it for text
+        value = float(str(value).replace(".", ""))
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is bool:
         return _expect(value, isinstance(value, bool), "true or false", path)

@@ -7,6 +7,9 @@ import pytest
 from tests.commands.tiny import TINY
 from tests.refusal import refused
 from vfplan.models.checkpoint import load_checkpoint
+from vfplan.models.registry import FAMILIES
+from vfplan.output.folder import as_json
+from vfplan.reading import parse_object
 from vfplan.train import main as train
 
 
@@ -118,3 +121,18 @@ def test_weights_obey_the_umask(run, tmp_path):
     (tmp_path / "plain").touch()
     weights = run / "checkpoint" / "model.safetensors"
     assert weights.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_run_without_a_limit_of_gradients_is_kept_and_goes_on(store, tmp_path, capsys):
+    given = [f"data={store}", f"run_dir={tmp_path / 'run'}", *TINY, "learning.clip=.inf"]
+    train(given)
+    train(given)
+    assert "at step 4" in capsys.readouterr().out
+    assert load_checkpoint(tmp_path / "run" / "checkpoint").training["learning"]["clip"] == "inf"
+    assert "holds a run with learning.clip=inf, not 1.0" in refused(capsys, train, [*given, "learning.clip=1.0"])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_settings_of_every_model_can_be_kept(name):
+    config = train.configuration([f"model={name}", "data=somewhere"])
+    assert parse_object(as_json(config).encode())["model"]["name"] == name

@@ -31,9 +31,11 @@ SMALL = {
     "predictability": ["episodes=24", "steps=4"],
     "train": ["learning.steps=2", "learning.warmup=1", "validation_episodes=1", "precision=float32"],
 }
+SMALL_2019 = ["model.flow_steps=1", "model.coupling_width=8", "model.prior_width=8", "learning.batch=[2]"]
 WHERE = {
     "policy=planner": ["episodes=2", 'settings="planner.samples=4 planner.elites=2 planner.iterations=1"'],
-    "model=videoflow_2019": ["model.flow_steps=1", "model.coupling_width=8", "model.prior_width=8"],
+    "model=videoflow_2019": SMALL_2019,
+    "model=videoflow_2019_small": SMALL_2019,
     "model=videoflow_bair": [
         "model.priors=[{widths:[4],blocks:[1]},{widths:[4],blocks:[1]},{widths:[4,8],blocks:[1,1]}]",
         *("learning.batch=[2,4,8]", "model.flow_width=8"),
@@ -46,7 +48,7 @@ UNSAID = {
     "data/push": ("vfplan.collect", "env=push", "out=data/push"),
     "data/push_bair": ("vfplan.collect", "env=push_bair", "out=data/push_bair"),
     "data/bair-train": ("vfplan.convert", "source=softmotion30_44k", "shard_episodes=2", "out=data/bair-train"),
-    "data/bair-test": ("vfplan.convert", "source=softmotion30_44k", "shard_episodes=2", "out=data/bair-test"),
+    "data/bair-test": ("vfplan.convert", "source=softmotion30_44k", "split=test", "out=data/bair-test"),
     "data/lift": ("vfplan.data", "import", "format=robomimic", "source=lift.hdf5", "image_size=64", "out=data/lift"),
     "data/a.h5": ("vfplan.data", "export", "data=data/a", "format=swm"),
     "runs/evaluate": (
@@ -133,8 +135,10 @@ class Reader:
 
 
 def softmotion(place):
-    """A folder as the archive of the BAIR data set unpacks to, with four records."""
-    folder = place / "softmotion30_44k" / "train"
-    folder.mkdir(parents=True)
-    framed = [records.framed(records.example(records.bair_features(records.trajectory(index)))) for index in range(4)]
-    (folder / "traj_0_to_3.tfrecords").write_bytes(b"".join(framed))
+    """A folder as the archive of the BAIR data set unpacks to, with four records of each split."""
+    for split, first in (("train", 0), ("test", 4)):
+        folder = place / "softmotion30_44k" / split
+        folder.mkdir(parents=True)
+        values = [records.bair_features(records.trajectory(index)) for index in range(first, first + 4)]
+        framed = b"".join(records.framed(records.example(features)) for features in values)
+        (folder / f"traj_{first}_to_{first + 3}.tfrecords").write_bytes(framed)

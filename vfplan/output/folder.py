@@ -7,6 +7,7 @@ import glob
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import re
 import shutil
@@ -46,8 +47,24 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, as_json(value))
 
 
+def settings_of(config: Any) -> dict[str, Any]:
+    """The fields of a dataclass as JSON has them: infinities as text."""
+    return {key: _named(value) for key, value in dataclasses.asdict(config).items()}
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _named(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(each) for each in value]
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
+
+
 def as_json(value: Any) -> str:
-    """JSON of several lines; dataclasses and paths become mappings and text. Raises ValueError for NaN."""
+    """JSON of several lines; dataclasses and paths become mappings and text.
+
+    Raises ValueError for NaN, and for infinities that are no setting.
+    """
     return json.dumps(value, indent=2, default=_to_json, allow_nan=False) + "\n"
 
 
@@ -245,7 +262,7 @@ def _ends_line(file: Any) -> bool:
 
 def _to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return settings_of(value)
     if isinstance(value, Path):
         return str(value)
     if hasattr(value, "tolist"):  # numpy and torch numbers and arrays

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import torch
 from vfplan.data.mixture import Mixture
 from vfplan.data.store import EpisodeStore
 from vfplan.models.checkpoint import WEIGHTS, write_checkpoint
-from vfplan.output.folder import RunDir, provenance
+from vfplan.output.folder import RunDir, provenance, settings_of
 from vfplan.output.progress import Bar
 from vfplan.training import loggers
 from vfplan.training.learner import Learner
@@ -101,7 +100,7 @@ class Recorder:
                 {"path": str(store.path), "share": share, **_summary(store)}
                 for store, share in zip(self.data.stores, self.data.shares, strict=True)
             ],
-            "learning": asdict(self.config.learning),
+            "learning": settings_of(self.config.learning),
             **self.provenance,
         }
         sha256 = write_checkpoint(

@@ -6,7 +6,6 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import torch
 from vfplan.data.mixture import Mixture
 from vfplan.errors import UserError, said
 from vfplan.output.about import changes
-from vfplan.output.folder import package_versions
+from vfplan.output.folder import package_versions, settings_of
 from vfplan.reading import read_object
 from vfplan.training.snapshots import Snapshots
 
@@ -68,7 +67,7 @@ def other_digits(config: TrainConfig) -> str:
 
 
 def _require_same_settings(folder: Path, earlier: Mapping[str, Any], config: TrainConfig) -> None:
-    now = json.loads(json.dumps(asdict(config)))
+    now = json.loads(json.dumps(settings_of(config)))
     for part in ("model",) if config.allow_mismatch else ("model", *DECIDES_WEIGHTS):
         if part in earlier and earlier[part] != now[part]:
             remedy = "give another run_dir" if part == "model" else REMEDY
