@@ -14,14 +14,20 @@ from tests.documents.shown import ROOT, main_of
 READ = re.compile(r"(?<![\w/])(?:data|runs|robonet|vfplan)/[\w.-]+|\w+\.hdf5")
 WRITTEN = ("out=", "run_dir=")
 
+EVALUATED = (
+    *("episodes=3", "likelihood_steps=2", "sample_episodes=2", "rollout_samples=2", "temperature_episodes=2"),
+    *("temperature_samples=2", "detection_steps=2", "long_episodes=2", "long_steps=31"),
+)
+TRAINED = ("learning.steps=2", "learning.warmup=1", "validation_episodes=1", "precision=float32")
 SMALL = {
     "audit": ["num_tasks=1", "num_states=2", "control.steps=4", "planner.samples=8", "planner.elites=2"],
     "benchmark": ["num_tasks=2", "steps=2", "workers=1"],
     "collect": ["episodes=4", "shard_episodes=2", "workers=1"],
-    "evaluate": [
-        *("episodes=3", "likelihood_steps=2", "sample_episodes=2", "rollout_samples=2", "temperature_episodes=2"),
-        *("temperature_samples=2", "detection_steps=2", "long_episodes=2", "long_steps=31"),
+    "compare": [
+        *("models=[svg_lp]", "threads=1", f"train='{' '.join(TRAINED)}'", f"evaluate='{' '.join(EVALUATED)}'"),
+        *("plan='num_tasks=1 control.steps=2 planner.samples=4 planner.elites=2'", "seconds=0"),
     ],
+    "evaluate": [*EVALUATED],
     "generate": ["episodes=4"],
     "monitor": [
         *("planner.samples=4", "planner.elites=2", "planner.iterations=1", "control.steps=2", "episodes=1"),
@@ -29,7 +35,8 @@ SMALL = {
     ],
     "plan": ["num_tasks=1", "control.steps=2"],
     "predictability": ["episodes=24", "steps=4"],
-    "train": ["learning.steps=2", "learning.warmup=1", "validation_episodes=1", "precision=float32"],
+    "speed": ["rows=2", "steps=1", "repeats=1"],
+    "train": [*TRAINED],
 }
 SMALL_2019 = ["model.flow_steps=1", "model.coupling_width=8", "model.prior_width=8", "learning.batch=[2]"]
 WHERE = {
