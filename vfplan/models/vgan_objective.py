@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
-from vfplan.models.parts.adversary import Judged, Rule, told_apart, towards, unmoved
+from vfplan.models.parts.adversarial import Adversarial
+from vfplan.models.parts.adversary import Judged, Rule, told_apart, towards, unmoved, with_actions
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
 from vfplan.models.vgan import Vgan
@@ -41,7 +41,7 @@ class VganRecipe(Recipe):
     """Learning rate of the discriminator, as a share of that of the generator."""
 
 
-class Staging:
+class Staging(Adversarial):
     """The losses of generator and discriminator, at the same weights.
 
     Raises:
@@ -50,57 +50,27 @@ class Staging:
 
     def __init__(self, model: Vgan, recipe: VganRecipe) -> None:
         self.model, self.recipe = model, recipe
-        if len(recipe.batch) != 1:
-            raise ValueError(f"batch needs one number for {model.config.name}; got {recipe.batch}")
-        if recipe.lead_in >= model.past_frames:
-            raise ValueError(
-                f"lead_in={recipe.lead_in} leaves none of past_frames={model.past_frames} frames to the episode"
-            )
-
-    @property
-    def window(self) -> int:
-        """Frames per clip."""
-        return self.model.past_frames + self.recipe.frames
-
-    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """The generator at the full rate, the discriminator at its own."""
-        generator, judge = (parameters for _, parameters in self.clipped())
-        return [(generator, 1.0), (judge, self.recipe.judge_rate)]
-
-    def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
-        """Generator and discriminator, each by itself."""
-        judge = list(self.model.judge.parameters())
-        mine = {id(parameter) for parameter in judge}
-        generator = [parameter for parameter in self.model.parameters() if id(parameter) not in mine]
-        return [("the generator", generator), ("the discriminator", judge)]
+        super().__init__(model, recipe, [model.judge], frames=recipe.frames, judge_rate=recipe.judge_rate)
 
     def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
         """Of one micro-batch: what the generator descends, then the discriminator."""
         model, recipe, last = self.model, self.recipe, self.model.past_frames - 1
-        rows = recipe.batch[0] // recipe.micro_batches
-        clip = clip.take(slice(part * rows, (part + 1) * rows))
+        clip = self.part(clip, part)
         images, actions = model.images(clip.frames[:, last:]), model.actions(clip.actions[:, last:])
         model.judge.refresh(step)
         noise = model.sample_noise(len(images), actions.shape[1], rng)
         scene = model.paint(model.code(images[:, 0]), actions, noise.values)
         painted = scene.frames
         errors = (painted - images).abs().mean((0, 2, 3, 4))
-        judged: Judged = unmoved(model.judge, told(painted, actions))
+        judged: Judged = unmoved(model.judge, with_actions(painted, actions))
         first, later = errors[0], errors[1:].mean()
         mask, fooled = scene.mask.mean(), towards(recipe.rule, judged.scores, 1.0)
         loss = recipe.first_frame * first + recipe.later_frames * later + recipe.mask * mask + recipe.adversary * fooled
         yield loss, [value.detach() for value in (later, first, mask, fooled)]
-        real, fake = (model.judge(told(frames, actions)).scores for frames in (images, painted.detach()))
+        real, fake = (model.judge(with_actions(frames, actions)).scores for frames in (images, painted.detach()))
         apart = told_apart(recipe.rule, real, fake)
         yield apart, [apart.detach()]
 
     def report(self, nats: Sequence[float]) -> dict[str, float]:
         """All losses, unweighted."""
         return dict(zip(LOSSES, nats, strict=True))
-
-
-def told(frames: Tensor, actions: Tensor) -> Tensor:
-    """Videos (B, C + A, T + 1, Y, X) of frames (B, T + 1, C, Y, X), each with the action (B, T, A) that led to it."""
-    led = torch.cat([torch.zeros_like(actions[:, :1]), actions], dim=1)
-    planes = led[..., None, None].expand(-1, -1, -1, *frames.shape[3:])
-    return torch.cat([frames - 0.5, planes], dim=2).transpose(1, 2)

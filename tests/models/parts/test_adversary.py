@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from vfplan.models.parts.adversary import Discriminator, feature_distance, told_apart, towards, unmoved
+from vfplan.models.parts.adversary import (
+    Discriminator,
+    feature_distance,
+    told_apart,
+    towards,
+    unmoved,
+    with_actions,
+)
 
 SHAPES = {False: (4, 3, 16, 16), True: (4, 3, 5, 16, 16)}
 
@@ -75,6 +82,23 @@ def test_a_copy_and_its_state_judge_alike():
 def test_videos_may_have_any_length(frames):
     scores = discriminator(video=True)(torch.rand(2, 3, frames, 16, 16)).scores
     assert scores.shape == (2, math.ceil(math.ceil(frames / 2) / 2), 4, 4)
+
+
+@pytest.mark.parametrize(("video", "shape"), [(False, (4, 4)), (True, (2, 4, 4))])
+def test_layers_of_stride_one_keep_what_they_are_given(video, shape):
+    network = Discriminator(3, (4, 8, 8, 12), strides=(1, 2, 1, 2), video=video)
+    judged = network(torch.rand(SHAPES[video]))
+    sides = [features.shape[-1] for features in judged.features]
+    assert sides == [16, 8, 8, 4] and judged.scores.shape == (4, *shape)
+    assert [features.shape[1] for features in judged.features] == [4, 8, 8, 12]
+
+
+def test_a_frame_is_judged_with_the_action_that_led_to_it():
+    frames, actions = torch.rand(2, 3, 1, 4, 4), torch.rand(2, 2, 5)
+    videos = with_actions(frames, actions)
+    assert videos.shape == (2, 6, 3, 4, 4) and torch.equal(videos[:, 0], frames[:, :, 0] - 0.5)
+    assert (videos[:, 1:, 0] == 0).all()
+    assert all((videos[:, 1:, 1:, y, x] == actions.transpose(1, 2)).all() for y, x in ((0, 0), (3, 1)))
 
 
 @pytest.mark.parametrize("video", [False, True])

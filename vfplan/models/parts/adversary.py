@@ -38,14 +38,16 @@ class Discriminator(nn.Module):
 
     Args:
         channels: of frames (B, channels, Y, X), or of videos (B, channels, T, Y, X) of any T.
-        widths: channels of each layer; sides must be divisible by 2 to the power of their number.
+        widths: channels of each layer.
+        strides: 2 for each layer that halves, 1 for each that does not; if empty, all of them halve. Sides must be
+            divisible by their product.
         video: whether it judges videos.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], *, video: bool) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], *, strides: Sequence[int] = (), video: bool) -> None:
         super().__init__()
-        pairs = pairwise((channels, *widths))
-        self.layers = nn.ModuleList(spectral_norm(_halving(before, after, video)) for before, after in pairs)
+        made = zip(pairwise((channels, *widths)), strides or [2] * len(widths), strict=True)
+        self.layers = nn.ModuleList(spectral_norm(_layer(*pair, stride, video)) for pair, stride in made)
         kind = nn.Conv3d if video else nn.Conv2d
         self.last = spectral_norm(kind(widths[-1], 1, 3, padding=1))
         self.refreshed = -1
@@ -108,8 +110,16 @@ def feature_distance(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     return torch.stack([1 - functional.cosine_similarity(r.detach(), f, dim=1).mean() for r, f in layers]).sum()
 
 
-def _halving(before: int, after: int, video: bool) -> nn.Module:
+def with_actions(frames: Tensor, actions: Tensor) -> Tensor:
+    """Videos (B, C + A, T + 1, Y, X) of frames (B, T + 1, C, Y, X), each with the action (B, T, A) that led to it."""
+    led = torch.cat([torch.zeros_like(actions[:, :1]), actions], dim=1)
+    planes = led[..., None, None].expand(-1, -1, -1, *frames.shape[3:])
+    return torch.cat([frames - 0.5, planes], dim=2).transpose(1, 2)
+
+
+def _layer(before: int, after: int, stride: int, video: bool) -> nn.Module:
+    side = 3 if stride == 1 else 4
     # Three frames wide, time can be halved for ever; four wide, a single frame would be too short.
     if video:
-        return nn.Conv3d(before, after, (3, 4, 4), stride=2, padding=1)
-    return nn.Conv2d(before, after, 4, stride=2, padding=1)
+        return nn.Conv3d(before, after, (3, side, side), stride, padding=1)
+    return nn.Conv2d(before, after, side, stride, padding=1)
