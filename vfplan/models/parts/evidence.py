@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vfplan.models.base import Clip
 from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Emitted, Independent
+from vfplan.models.parts.forcing import forced
 from vfplan.models.parts.gaussian import at_least
 from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.schedules import truth_share
@@ -67,23 +68,14 @@ class Evidence:
         state = model.encode(clip.context(past))
         frames, actions = clip.frames[:, past:], model.actions(clip.actions[:, past - 1 :])
         images, noise = model.images(frames), model.sample_noise(len(actions), actions.shape[1], rng)
-        shown = truth_share(step, self.recipe.sampling_decay)
-        warm, inferring = self.recipe.kl_share(step), self.recipe.infers(step)
-        state = model.survey(state, images, actions) if inferring else state
+        shown, inferring = truth_share(step, self.recipe.sampling_decay), self.recipe.infers(step)
+        warm = self.recipe.kl_share(step)
         loss, nats = torch.zeros((), device=images.device), []
-        for index in range(frames.shape[1]):
-            seen = model.look(images[:, index])
-            action, drawn = actions[:, index], noise.at(index)
-            inferred = model.infer(state, action, seen, drawn) if inferring else model.expect(state, action, drawn)
-            output, last = model.paint(inferred.features, inferred.state), inferred.state.newest.image
-            emitted = model.emission(output, last)
+        steps = forced(model, state, images, actions, noise, inferring=inferring, truth=shown, rng=rng)
+        for index, (emitted, inferred) in enumerate(steps):
             learned, exact = self._frame_loss(emitted, inferred, frames[:, index], images[:, index], warm)
             loss = loss + learned / frames.shape[1]
             nats.append(exact)
-            if shown < 1 and index + 1 < frames.shape[1]:
-                truth = torch.rand(len(images), generator=rng, device=images.device) < shown
-                seen = seen.blend(model.look(emitted.image.detach()), truth)
-            state = model.notice(inferred.state, seen)
         return loss, list(torch.stack(nats).mean(0).detach())
 
     def _frame_loss(
