@@ -57,6 +57,18 @@ def test_spectral_norms_stay_one_while_it_learns(video):
     assert all(abs(norm - 1) < 1e-2 for norm in norms(network))
 
 
+def test_more_power_iterations_bring_norms_closer_to_one():
+    """The two largest singular values of a wide layer at the start are close."""
+    torch.manual_seed(0)
+    few = Discriminator(3, (16, 32, 32), video=True)
+    many = Discriminator(3, (16, 32, 32), video=True, iterations=100)
+    many.load_state_dict(few.state_dict())
+    for network in (few, many):
+        network.refresh(0)
+    away = [max(abs(norm - 1) for norm in norms(network)) for network in (few, many)]
+    assert away[1] < 1e-3 < away[0]
+
+
 @pytest.mark.parametrize("video", [False, True])
 def test_judging_changes_nothing_even_in_training(video):
     network = discriminator(video).train()
