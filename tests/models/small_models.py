@@ -15,6 +15,7 @@ from vfplan.models.oracle import SimulatorOracle
 from vfplan.models.p2p import P2PConfig, PointToPoint
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.savp import SavpConfig, SavpVae
+from vfplan.models.savp_gan import Savp, SavpGanConfig
 from vfplan.models.still import StillModel
 from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
@@ -92,6 +93,10 @@ def savp_vae_learned():
     return warping(SavpVae, SavpConfig, encoder=2, latent=2, prior="learned", emission="copy")
 
 
+def savp():
+    return warping(Savp, SavpGanConfig, encoder=2, latent=2, judge=(4, 8), judge_strides=(1, 2))
+
+
 def vrnn():
     return shaken(VrnnConfig(widths=(8, 8, 16), latent=(2, 0, 3)), Vrnn)
 
@@ -129,11 +134,11 @@ def shift():
     return Shift(ShiftConfig(past_frames=2)).eval()
 
 
-UNSCORED = (Drnet, Vgan)
+UNSCORED = (Drnet, Savp, Vgan)
 """Learned, but without a likelihood."""
 
 MODELS = [
     *(videoflow, videoflow_2019, multiscale, vpn, svg_lp, svg_fp, svg_prime_model, p2p),
-    *(sv2p, sv2p_per_step, cdna, savp_vae, savp_vae_learned, vrnn, encodedec, ddpae, drnet, vgan),
+    *(sv2p, sv2p_per_step, cdna, savp_vae, savp_vae_learned, savp, vrnn, encodedec, ddpae, drnet, vgan),
     *(oracle, still, shift),
 ]

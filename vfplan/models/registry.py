@@ -22,6 +22,8 @@ from vfplan.models.parts.evidence import Evidence
 from vfplan.models.parts.pixel_objective import PixelObjective
 from vfplan.models.recipe import LearningConfig, Recipe, StagedRecipe, VariationalRecipe
 from vfplan.models.savp import SavpConfig, SavpVae
+from vfplan.models.savp_gan import Savp, SavpGanConfig, with_judges
+from vfplan.models.savp_objective import SavpObjective, SavpRecipe
 from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.svg import SvgConfig
 from vfplan.models.svg_prime import SvgPrimeConfig
@@ -49,6 +51,8 @@ class Family:
     """From a model and a recipe to what it learns from clips; ValueError for a recipe that does not fit."""
     grow: Callable[[Any, Any], TrainableModel | None] = lambda model, wanted: None
     """From a model to a larger one of another configuration that foretells the same; None if it cannot."""
+    becomes: type[Architecture] | None = None
+    """What describes the models of another family that `grow` makes of these; None if there are no such."""
     latents: Callable[[Any], LatentSpace] | None = None
     """From a model to what costs may ask of its latents; None if it has none."""
     recipe: Recipe | type[Recipe] = field(default_factory=lambda: LearningConfig(batch=(16,), imagined_steps=0))
@@ -58,7 +62,13 @@ class Family:
 
 
 _DEFAULT = Family(
-    VideoFlowConfig, architecture.assemble, VideoFlowObjective, grow, FlowLatents, LearningConfig, "videoflow"
+    VideoFlowConfig,
+    architecture.assemble,
+    VideoFlowObjective,
+    grow,
+    latents=FlowLatents,
+    recipe=LearningConfig,
+    name="videoflow",
 )
 _OF_2019 = Family(
     VideoFlow2019Config,
@@ -76,7 +86,8 @@ _P2P = Family(P2PConfig, PointToPoint, P2PEvidence, recipe=P2PRecipe, name="p2p"
 
 _CDNA = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="cdna")
 _SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
-_SAVP_VAE = Family(SavpConfig, SavpVae, Evidence, recipe=StagedRecipe, name="savp_vae")
+_SAVP_VAE = Family(SavpConfig, SavpVae, Evidence, with_judges, SavpGanConfig, recipe=StagedRecipe, name="savp_vae")
+_SAVP = Family(SavpGanConfig, Savp, SavpObjective, recipe=SavpRecipe, name="savp")
 
 _DRNET = Family(DrnetConfig, Drnet, Disentangling, recipe=DrnetRecipe, name="drnet")
 _DDPAE = Family(DdpaeConfig, Ddpae, Decomposing, recipe=DdpaeRecipe, name="ddpae")
@@ -107,6 +118,8 @@ FAMILIES: dict[str, Family] = {
     "cdna_published": _CDNA,
     "savp_vae": _SAVP_VAE,
     "savp_vae_published": _SAVP_VAE,
+    "savp": _SAVP,
+    "savp_published": _SAVP,
     "sv2p": _SV2P,
     "sv2p_published": _SV2P,
     "encodedec": _ENCODEDEC,
@@ -149,6 +162,12 @@ def objective_of(model: TrainableModel, recipe: Recipe) -> Objective:
     if not isinstance(recipe, kind):
         raise ValueError(f"{model.config.name} is another kind of model than learning={recipe.name} is for")
     return family.objective(model, recipe)
+
+
+def becomes(found: Architecture, wanted: Architecture) -> bool:
+    """Whether a model of configuration `found` may go on as one of `wanted`, if sizes allow."""
+    other = FAMILIES[found.name].becomes
+    return found.name == wanted.name or (other is not None and isinstance(wanted, other))
 
 
 def grown(model: TrainableModel, wanted: Architecture) -> TrainableModel | None:
