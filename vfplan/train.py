@@ -39,13 +39,18 @@ def train(config: TrainConfig) -> None:
 def _with_architecture_of_init(config: TrainConfig) -> TrainConfig:
     """What the command line leaves as it comes with `model`, the checkpoint in `init` decides."""
     from vfplan.models.checkpoint import load_architecture
+    from vfplan.models.registry import becomes
 
     found, wanted = load_architecture(config.init), config.model
-    if found.name != wanted.name:
+    if not becomes(found, wanted):
         raise UserError(f"checkpoint {config.init} holds model={found.name}; this run has model={wanted.name}")
     usual = main.configuration([f"model={wanted.name}", "data=none"]).model
-    left = [field.name for field in fields(wanted) if getattr(wanted, field.name) == getattr(usual, field.name)]
-    return replace(config, model=replace(wanted, **{name: getattr(found, name) for name in left}))
+    shared = {field.name for field in fields(found)} - {"name"}
+    left = [name for name in shared if getattr(wanted, name) == getattr(usual, name)]
+    try:
+        return replace(config, model=replace(wanted, **{name: getattr(found, name) for name in left}))
+    except ValueError as error:
+        raise UserError(f"model does not fit checkpoint {config.init}: {error}") from error
 
 
 def _models() -> dict[str, Any]:

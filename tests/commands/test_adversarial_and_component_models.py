@@ -15,10 +15,14 @@ from vfplan.train import main as train
 from vfplan.train import train as run_training
 
 COMMON = ["learning.batch=[2]", "learning.frames=2", "learning.warmup=1", "validation_episodes=3", "save_every=2"]
-COMMON += ["log_every=1", "device=cpu", "model.pyramid.widths=[4,4,8]", "model.hidden=4"]
-DRNET = ["model.content=4", "model.pose=2", "model.judge=4", "learning.codes=0.5"]
-VGAN = ["model.code=4", "model.latent=2", "model.judge=[4,4]"]
-DDPAE = ["model.code=4", "model.content=4", "model.picture.widths=[4]", "model.picture_side=8"]
+COMMON += ["log_every=1", "device=cpu"]
+VECTORS = ["model.pyramid.widths=[4,4,8]", "model.hidden=4"]
+DRNET = [*VECTORS, "model.content=4", "model.pose=2", "model.judge=4", "learning.codes=0.5"]
+VGAN = [*VECTORS, "model.code=4", "model.latent=2", "model.judge=[4,4]"]
+DDPAE = [*VECTORS, "model.code=4", "model.content=4", "model.picture.widths=[4]", "model.picture_side=8"]
+SAVP_VAE = ["model.width=2", "model.transformations=2", "model.encoder=2", "model.latent=2"]
+JUDGES = ["model.judge=[4,4]", "model.judge_strides=[1,2]", "learning.judged_from=0.5"]
+SAVP = [*SAVP_VAE, *JUDGES]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,7 @@ DDPAE = ["model.code=4", "model.content=4", "model.picture.widths=[4]", "model.p
         ("drnet", DRNET, ["reconstruction", "pose_error"]),
         ("vgan", VGAN, ["later_frames", "later_frames"]),
         ("ddpae", DDPAE, ["bits_per_dim", "bits_per_dim"]),
+        ("savp", SAVP, ["absolute_error", "absolute_error"]),
     ],
 )
 def test_it_trains_resumes_and_plans(store, tmp_path, name, small, reported):
@@ -45,7 +50,7 @@ def test_it_trains_resumes_and_plans(store, tmp_path, name, small, reported):
     assert (planned / "results.json").is_file()
 
 
-@pytest.mark.parametrize(("name", "small"), [("drnet", DRNET), ("vgan", VGAN), ("ddpae", DDPAE)])
+@pytest.mark.parametrize(("name", "small"), [("drnet", DRNET), ("vgan", VGAN), ("ddpae", DDPAE), ("savp", SAVP)])
 def test_evaluation_says_what_has_no_likelihood(store, tmp_path, name, small):
     run = tmp_path / "run"
     given = [f"data={store}", f"model={name}", f"run_dir={run}", "learning.steps=1", *COMMON, *small]
@@ -59,6 +64,24 @@ def test_evaluation_says_what_has_no_likelihood(store, tmp_path, name, small):
     assert ("bits_per_dim" in report) == (name == "ddpae")
 
 
+def test_savp_begins_with_a_trained_savp_vae(store, tmp_path, capsys):
+    """The same from the same seed, discriminators included; its sizes are those of the checkpoint."""
+    vae, *runs = (tmp_path / name for name in ("vae", "one", "other"))
+    common = [f"data={store}", "learning.steps=1", *COMMON]
+    run_training(train.configuration([*common, "model=savp_vae", f"run_dir={vae}", *SAVP_VAE]))
+    given = [*common, "model=savp", f"init={vae / 'checkpoint'}", *JUDGES]
+    for run in runs:
+        run_training(train.configuration([*given, f"run_dir={run}"]))
+    one, other = (load_checkpoint(run / "checkpoint") for run in runs)
+    assert one.sha256 == other.sha256 and one.model.config.width == 2
+    assert "has model.width=2; this run needs 4" in refused(capsys, train, [*given, "model.width=4"])
+    copying = tmp_path / "copying"
+    copies = ["model=savp_vae", "model.emission=copy", f"run_dir={copying}", *SAVP_VAE]
+    run_training(train.configuration([*common, *copies]))
+    said = "savp needs an emission of one scale, sigma or laplace; got copy"
+    assert said in refused(capsys, train, [*given, f"init={copying / 'checkpoint'}"])
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -70,6 +93,10 @@ def test_evaluation_says_what_has_no_likelihood(store, tmp_path, name, small):
         (["model=drnet", "learning.codes=1"], "codes must be in [0.001, 0.999], got 1"),
         (["model=vgan", "model.judge=[4,4,4,4,4,4,4]"], "image_size=64 cannot be halved for 7 widths of judge"),
         (["model=ddpae", "model.picture_side=6"], "picture_side=6 cannot be halved for 2 picture.widths"),
+        (["model=savp", "model.judge_strides=[2]"], "judge_strides needs 7 numbers, one for each of judge"),
+        (["model=savp", "model.emission=copy"], "unknown key 'model.emission'"),
+        (["model=savp", "learning.loss=likelihood"], "unknown key 'learning.loss'"),
+        (["model=savp", "learning=savp_vae"], "savp is another kind of model than learning=savp_vae is for"),
         (["model=vgan", "model.past_frames=2"], "past_frames must be in [1, 1], got 2"),
         (["model=vgan", "learning.rule=wgan"], "unknown learning.rule 'wgan'"),
         (["model=drnet", "hand=told"], "drnet cannot be told where the hand is"),

@@ -98,15 +98,16 @@ def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
 
 def _model(config: TrainConfig, data: Mixture, device: torch.device) -> TrainableModel:
     """A fresh model with its activation normalisations set, or the one that `init` names."""
+    torch.manual_seed(config.seed)
     if not config.init:
-        torch.manual_seed(config.seed)
         model = build_model(config.model).to(device)
         _initialise(model, data, config)
         return model
     model = load_checkpoint(config.init, device).model
     if (larger := grown(model, config.model)) is not None:
         return larger.train()
-    for key, wanted in asdict(config.model).items():
+    # The name last, for what differs besides says more.
+    for key, wanted in sorted(asdict(config.model).items(), key=lambda item: item[0] == "name"):
         if (found := asdict(model.config).get(key)) != wanted:
             raise UserError(f"checkpoint {config.init} has model.{key}={found}; this run needs {wanted}")
     return model.train()
