@@ -56,7 +56,8 @@ RULES = [
     ("vfplan.control.risk", {"vfplan.models"}, set()),
     ("vfplan.control.surprise", {"planners", "vfplan.control.loop"}, set()),
     # A concrete model is named where models are registered, and nowhere else.
-    ("vfplan", {"vfplan.models.videoflow"}, {"vfplan.models.registry"}),
+    ("vfplan", {"vfplan.models.videoflow", "vfplan.models.literature"}, {"vfplan.models.registry"}),
+    ("vfplan.models.parts", {"vfplan.models.registry"}, set()),
     # What an extra installs is imported in one place, when it is asked for.
     ("vfplan", {"ray"}, {"vfplan.execution.ray"}),
     ("vfplan", {"submitit"}, {"vfplan.execution.slurm"}),

@@ -6,25 +6,25 @@ import torch
 
 from envs.push import PushEnv
 from examples.own_model import Shift, ShiftConfig
-from tests.models.pixel_models import multiscale, vpn
-from vfplan.models import svg, svg_prime
-from vfplan.models.ddpae import Ddpae, DdpaeConfig
-from vfplan.models.drnet import Drnet, DrnetConfig
-from vfplan.models.ode_video import Encodedec, EncodedecConfig
+from tests.models.literature.pixel_models import multiscale, vpn
+from vfplan.models.literature import svg, svg_prime
+from vfplan.models.literature.ddpae import Ddpae, DdpaeConfig
+from vfplan.models.literature.drnet import Drnet, DrnetConfig
+from vfplan.models.literature.ode_video import Encodedec, EncodedecConfig
+from vfplan.models.literature.p2p import P2PConfig, PointToPoint
+from vfplan.models.literature.savp import SavpConfig, SavpVae
+from vfplan.models.literature.savp_gan import Savp, SavpGanConfig
+from vfplan.models.literature.sv2p import Sv2p, Sv2pConfig
+from vfplan.models.literature.svg import SvgConfig
+from vfplan.models.literature.svg_prime import SvgPrimeConfig
+from vfplan.models.literature.vgan import Vgan, VganConfig
+from vfplan.models.literature.vrnn import Vrnn, VrnnConfig
 from vfplan.models.oracle import SimulatorOracle
-from vfplan.models.p2p import P2PConfig, PointToPoint
 from vfplan.models.parts.pyramid import PyramidConfig
-from vfplan.models.savp import SavpConfig, SavpVae
-from vfplan.models.savp_gan import Savp, SavpGanConfig
 from vfplan.models.still import StillModel
-from vfplan.models.sv2p import Sv2p, Sv2pConfig
-from vfplan.models.svg import SvgConfig
-from vfplan.models.svg_prime import SvgPrimeConfig
-from vfplan.models.vgan import Vgan, VganConfig
 from vfplan.models.videoflow import architecture_2019
 from vfplan.models.videoflow.architecture import PriorConfig, VideoFlowConfig, assemble
 from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
-from vfplan.models.vrnn import Vrnn, VrnnConfig
 
 PYRAMID = PyramidConfig(widths=(4, 8, 8))
 

@@ -7,37 +7,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vfplan.costs.base import LatentSpace
-from vfplan.models import svg, svg_prime
 from vfplan.models.base import WorldModel
-from vfplan.models.ddpae import Ddpae, DdpaeConfig
-from vfplan.models.ddpae_objective import DdpaeRecipe, Decomposing
-from vfplan.models.drnet import Drnet, DrnetConfig
-from vfplan.models.drnet_objective import Disentangling, DrnetRecipe
-from vfplan.models.multiscale import Multiscale, MultiscaleConfig
-from vfplan.models.ode_objective import PathEvidence
-from vfplan.models.ode_video import Encodedec, EncodedecConfig
-from vfplan.models.p2p import P2PConfig, PointToPoint
-from vfplan.models.p2p_objective import P2PEvidence, P2PRecipe
+from vfplan.models.literature import svg, svg_prime
+from vfplan.models.literature.ddpae import Ddpae, DdpaeConfig
+from vfplan.models.literature.ddpae_objective import DdpaeRecipe, Decomposing
+from vfplan.models.literature.drnet import Drnet, DrnetConfig
+from vfplan.models.literature.drnet_objective import Disentangling, DrnetRecipe
+from vfplan.models.literature.multiscale import Multiscale, MultiscaleConfig
+from vfplan.models.literature.ode_objective import PathEvidence
+from vfplan.models.literature.ode_video import Encodedec, EncodedecConfig
+from vfplan.models.literature.p2p import P2PConfig, PointToPoint
+from vfplan.models.literature.p2p_objective import P2PEvidence, P2PRecipe
+from vfplan.models.literature.savp import SavpConfig, SavpVae
+from vfplan.models.literature.savp_gan import Savp, SavpGanConfig, with_judges
+from vfplan.models.literature.savp_objective import SavpObjective, SavpRecipe
+from vfplan.models.literature.sv2p import Sv2p, Sv2pConfig
+from vfplan.models.literature.svg import SvgConfig
+from vfplan.models.literature.svg_prime import SvgPrimeConfig
+from vfplan.models.literature.vgan import Vgan, VganConfig
+from vfplan.models.literature.vgan_objective import Staging, VganRecipe
+from vfplan.models.literature.vpn import VPN, VPNConfig
+from vfplan.models.literature.vrnn import Vrnn, VrnnConfig
 from vfplan.models.parts.evidence import Evidence
 from vfplan.models.parts.pixel_objective import PixelObjective
 from vfplan.models.recipe import LearningConfig, Recipe, StagedRecipe, VariationalRecipe
-from vfplan.models.savp import SavpConfig, SavpVae
-from vfplan.models.savp_gan import Savp, SavpGanConfig, with_judges
-from vfplan.models.savp_objective import SavpObjective, SavpRecipe
-from vfplan.models.sv2p import Sv2p, Sv2pConfig
-from vfplan.models.svg import SvgConfig
-from vfplan.models.svg_prime import SvgPrimeConfig
 from vfplan.models.trainable import Architecture, Objective, TrainableModel
-from vfplan.models.vgan import Vgan, VganConfig
-from vfplan.models.vgan_objective import Staging, VganRecipe
 from vfplan.models.videoflow import architecture, architecture_2019
 from vfplan.models.videoflow.architecture import VideoFlowConfig
 from vfplan.models.videoflow.architecture_2019 import VideoFlow2019Config
 from vfplan.models.videoflow.growth import grow
 from vfplan.models.videoflow.latent_space import FlowLatents
 from vfplan.models.videoflow.objective import VideoFlowObjective
-from vfplan.models.vpn import VPN, VPNConfig
-from vfplan.models.vrnn import Vrnn, VrnnConfig
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.models.pixel_models import multiscale
+from tests.models.literature.pixel_models import multiscale
 from vfplan.models.base import Clip
 from vfplan.models.parts.pixel_objective import PixelObjective
 from vfplan.models.recipe import Recipe

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vfplan.models.base import Clip
-from vfplan.models.ode_video import Encodedec
+from vfplan.models.literature.ode_video import Encodedec
 from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Emitted, Independent
 from vfplan.models.parts.gaussian import Gaussian, at_least

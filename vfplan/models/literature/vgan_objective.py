@@ -9,11 +9,11 @@ import torch
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
+from vfplan.models.literature.vgan import Vgan
 from vfplan.models.parts.adversarial import Adversarial
 from vfplan.models.parts.adversary import Judged, Rule, told_apart, towards, unmoved, with_actions
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
-from vfplan.models.vgan import Vgan
 
 LOSSES = ("later_frames", "first_frame", "mask", "fooled", "told_apart")
 """What is reported: mean absolute errors of the frames after the given one and of that, the mean of masks, what the

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
-from vfplan.models.ddpae import STEP, Ddpae
+from vfplan.models.literature.ddpae import STEP, Ddpae
 from vfplan.models.parts.gaussian import Gaussian
 from vfplan.models.parts.schedules import ramp
 from vfplan.models.recipe import Recipe

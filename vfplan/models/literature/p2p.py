@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from vfplan.checks import within
 from vfplan.models.base import Context, Noise
+from vfplan.models.literature.svg import Svg, SvgConfig
 from vfplan.models.parts.gaussian import Gaussian
 from vfplan.models.parts.recurrent import Lstm
 from vfplan.models.parts.video_state import Seen, VideoNoise, VideoState
-from vfplan.models.svg import Svg, SvgConfig
 
 TIMES = 2
 """Numbers that say when a step is."""

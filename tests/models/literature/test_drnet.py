@@ -9,8 +9,8 @@ from torch.nn.functional import cosine_similarity, one_hot
 
 from tests.models.test_known_futures import OUTCOMES, START, draw, seeded
 from vfplan.models.base import Clip, Context, LikelihoodModel, MonitorableModel
-from vfplan.models.drnet import Drnet, DrnetConfig
-from vfplan.models.drnet_objective import DrnetRecipe
+from vfplan.models.literature.drnet import Drnet, DrnetConfig
+from vfplan.models.literature.drnet_objective import DrnetRecipe
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.registry import objective_of
 from vfplan.models.rows import NoNoise

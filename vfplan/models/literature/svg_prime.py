@@ -13,9 +13,9 @@ from functools import partial
 from torch import nn
 
 from vfplan.checks import within
+from vfplan.models.literature.svg import Svg, SvgConfig
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.parts.recurrent import ConvLstm
-from vfplan.models.svg import Svg, SvgConfig
 
 
 @dataclass(frozen=True)

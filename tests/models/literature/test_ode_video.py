@@ -7,11 +7,11 @@ from functools import cache
 import pytest
 import torch
 
+from tests.models.literature.test_latent_futures import ENCODEDEC, bits, movement, straight, trained, weights
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, START, seeded
-from tests.models.test_latent_futures import ENCODEDEC, bits, movement, straight, trained, weights
 from vfplan.models.base import Clip, Context, MonitorableModel
-from vfplan.models.ode_objective import PathEvidence
-from vfplan.models.ode_video import Encodedec
+from vfplan.models.literature.ode_objective import PathEvidence
+from vfplan.models.literature.ode_video import Encodedec
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.pixels import area_average, unit_from_frames
 

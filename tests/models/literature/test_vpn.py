@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from tests.models.pixel_models import vpn
+from tests.models.literature.pixel_models import vpn
+from vfplan.models.literature.vpn import VPN, ConvLSTM
 from vfplan.models.parts.masked import MaskedTrunk
 from vfplan.models.parts.pixel_video import Past
-from vfplan.models.vpn import VPN, ConvLSTM
 
 
 def past(rows, size=8):

@@ -11,7 +11,7 @@ from torch.nn.functional import mse_loss
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
-from vfplan.models.drnet import Drnet
+from vfplan.models.literature.drnet import Drnet
 from vfplan.models.parts.adversary import told_apart, towards, unmoved
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss

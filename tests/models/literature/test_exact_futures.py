@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.models.pixel_models import trained
+from tests.models.literature.pixel_models import trained
 from tests.models.test_known_futures import DRAWN, ENTROPY, OUTCOMES, START, bits_per_frame, draw, samples
 from vfplan.data.known import Noise
 from vfplan.metrics.likelihood import bits_per_dim
 from vfplan.models.base import Clip, Context
-from vfplan.models.multiscale import MultiscaleConfig
-from vfplan.models.vpn import VPNConfig
+from vfplan.models.literature.multiscale import MultiscaleConfig
+from vfplan.models.literature.vpn import VPNConfig
 from vfplan.statistics import chi_square_p_value
 
 MOVING = {"image_size": 8, "action_dim": 0, "past_frames": 1}

@@ -7,10 +7,10 @@ from functools import cache
 import pytest
 import torch
 
+from tests.models.literature.test_latent_futures import VRNN, bits, movement, noise, slip, trained, weights
 from tests.models.test_known_futures import seeded
-from tests.models.test_latent_futures import VRNN, bits, movement, noise, slip, trained, weights
 from vfplan.models.base import Context
-from vfplan.models.vrnn import Vrnn
+from vfplan.models.literature.vrnn import Vrnn
 from vfplan.pixels import area_average
 
 SLIPPING = -0.8 * math.log2(0.8) - 0.2 * math.log2(0.2 / 7)  # bits, given the action

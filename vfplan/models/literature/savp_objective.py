@@ -20,6 +20,7 @@ from torch import Tensor
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
+from vfplan.models.literature.savp_gan import Savp
 from vfplan.models.parts.adversarial import Adversarial
 from vfplan.models.parts.adversary import Judged, feature_distance, told_apart, towards, unmoved, with_actions
 from vfplan.models.parts.forcing import forced
@@ -27,7 +28,6 @@ from vfplan.models.parts.gaussian import at_least
 from vfplan.models.parts.schedules import truth_share
 from vfplan.models.parts.video_state import VideoState
 from vfplan.models.recipe import StagedRecipe
-from vfplan.models.savp_gan import Savp
 from vfplan.models.trainable import Loss
 
 LOSSES = ("absolute_error", "kl_bits")

@@ -6,13 +6,13 @@ from functools import cache
 import pytest
 import torch
 
+from tests.models.literature.test_latent_futures import movement, slip
 from tests.models.test_known_futures import OUTCOMES, START, seeded
-from tests.models.test_latent_futures import movement, slip
 from vfplan.models.base import Context, LikelihoodModel, MonitorableModel
+from vfplan.models.literature.savp import SavpConfig, SavpVae
+from vfplan.models.literature.savp_gan import Savp, SavpGanConfig
+from vfplan.models.literature.savp_objective import JUDGED, LOSSES, SavpRecipe
 from vfplan.models.registry import grown, objective_of
-from vfplan.models.savp import SavpConfig, SavpVae
-from vfplan.models.savp_gan import Savp, SavpGanConfig
-from vfplan.models.savp_objective import JUDGED, LOSSES, SavpRecipe
 from vfplan.training.learner import Learner
 
 TINY = {"image_size": 8, "past_frames": 1, "action_dim": 0, "width": 8, "judge": (16, 32, 32)}

@@ -6,11 +6,11 @@ from functools import cache
 import pytest
 import torch
 
+from tests.models.literature.test_vgan import stage
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, START, draw, seeded
-from tests.models.test_vgan import stage
 from vfplan.models.base import Clip, Context, LikelihoodModel
-from vfplan.models.ddpae import Ddpae, DdpaeConfig
-from vfplan.models.ddpae_objective import DdpaeRecipe
+from vfplan.models.literature.ddpae import Ddpae, DdpaeConfig
+from vfplan.models.literature.ddpae_objective import DdpaeRecipe
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.registry import objective_of
 from vfplan.training.learner import Learner

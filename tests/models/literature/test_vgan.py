@@ -8,10 +8,10 @@ import torch
 
 from tests.models.test_known_futures import COLOURS, seeded
 from vfplan.models.base import Clip, Context, LikelihoodModel, MonitorableModel
+from vfplan.models.literature.vgan import CausalUp, Vgan, VganConfig
+from vfplan.models.literature.vgan_objective import VganRecipe
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.registry import objective_of
-from vfplan.models.vgan import CausalUp, Vgan, VganConfig
-from vfplan.models.vgan_objective import VganRecipe
 from vfplan.training.learner import Learner
 
 CONFIG = VganConfig(

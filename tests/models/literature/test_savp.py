@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
+from tests.models.literature.test_latent_futures import bits, movement, weights
+from tests.models.literature.test_warped_futures import trained
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, seeded
-from tests.models.test_latent_futures import bits, movement, weights
-from tests.models.test_warped_futures import trained
 from vfplan.models.base import Clip, Context
-from vfplan.models.savp import SavpConfig, SavpVae
+from vfplan.models.literature.savp import SavpConfig, SavpVae
 
 TINY = {"image_size": 8, "past_frames": 1, "action_dim": 0, "width": 8}
 

@@ -5,15 +5,15 @@ import math
 import pytest
 import torch
 
+from tests.models.literature.test_latent_futures import bits, movement, noise, weights
 from tests.models.test_known_futures import ENTROPY, seeded
-from tests.models.test_latent_futures import bits, movement, noise, weights
 from vfplan.data.known import Noise
 from vfplan.models.base import Context
+from vfplan.models.literature.savp import SavpConfig
+from vfplan.models.literature.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.parts.gaussian import Shared
 from vfplan.models.recipe import StagedRecipe
 from vfplan.models.registry import objective_of
-from vfplan.models.savp import SavpConfig
-from vfplan.models.sv2p import Sv2p, Sv2pConfig
 from vfplan.training.learner import Learner
 
 TINY = {"image_size": 8, "past_frames": 1, "action_dim": 0, "width": 8, "latent_channels": 3}

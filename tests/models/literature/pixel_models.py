@@ -3,10 +3,10 @@
 import torch
 
 from vfplan.models.base import Clip
-from vfplan.models.multiscale import MultiscaleConfig
+from vfplan.models.literature.multiscale import MultiscaleConfig
+from vfplan.models.literature.vpn import VPNConfig
 from vfplan.models.recipe import Recipe
 from vfplan.models.registry import build_model
-from vfplan.models.vpn import VPNConfig
 from vfplan.training.learner import Learner
 
 

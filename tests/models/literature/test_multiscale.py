@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.models.pixel_models import multiscale
+from tests.models.literature.pixel_models import multiscale
 from vfplan.models.base import Context
-from vfplan.models.multiscale import GROUPS, MultiscaleConfig, PastNet
+from vfplan.models.literature.multiscale import GROUPS, MultiscaleConfig, PastNet
 from vfplan.models.parts.masked import MaskedTrunk
 from vfplan.models.parts.pixel_video import Past
 

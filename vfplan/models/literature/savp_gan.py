@@ -16,11 +16,11 @@ from torch import Tensor
 
 from vfplan.checks import within
 from vfplan.models.base import Context, Noise, State
+from vfplan.models.literature.savp import SavpConfig, SavpVae
 from vfplan.models.parts.adversary import Discriminator
 from vfplan.models.parts.emission import EmissionName
 from vfplan.models.parts.video_model import VideoModel
 from vfplan.models.parts.video_state import VideoNoise, VideoState
-from vfplan.models.savp import SavpConfig, SavpVae
 from vfplan.models.trainable import Architecture
 
 ITERATIONS = 10  # of power iterations, per step

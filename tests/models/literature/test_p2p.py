@@ -10,11 +10,11 @@ from functools import cache
 import pytest
 import torch
 
+from tests.models.literature.test_latent_futures import TINY, bits, no_actions, weights
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, START, seeded
-from tests.models.test_latent_futures import TINY, bits, no_actions, weights
 from vfplan.models.base import Clip, ProposingModel
-from vfplan.models.p2p import P2PConfig, PointToPoint
-from vfplan.models.p2p_objective import P2PEvidence, P2PRecipe
+from vfplan.models.literature.p2p import P2PConfig, PointToPoint
+from vfplan.models.literature.p2p_objective import P2PEvidence, P2PRecipe
 from vfplan.training.learner import Learner
 
 SMALL = P2PConfig(**TINY | {"code": 32}, action_dim=0, skips="context")

@@ -12,15 +12,15 @@ import torch
 
 from tests.models.test_known_futures import DIRECTIONS, ENTROPY, OUTCOMES, START, draw, seeded
 from vfplan.data.known import Noise
-from vfplan.models import svg, svg_prime
 from vfplan.models.base import Clip, Context, MonitorableModel
-from vfplan.models.ode_video import Encodedec, EncodedecConfig
+from vfplan.models.literature import svg, svg_prime
+from vfplan.models.literature.ode_video import Encodedec, EncodedecConfig
+from vfplan.models.literature.svg import SvgConfig
+from vfplan.models.literature.svg_prime import SvgPrimeConfig
+from vfplan.models.literature.vrnn import Vrnn, VrnnConfig
 from vfplan.models.parts.pyramid import PyramidConfig
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.registry import objective_of
-from vfplan.models.svg import SvgConfig
-from vfplan.models.svg_prime import SvgPrimeConfig
-from vfplan.models.vrnn import Vrnn, VrnnConfig
 from vfplan.training.learner import Learner
 
 BITS = math.log(2)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
-from vfplan.models.p2p import PointToPoint
+from vfplan.models.literature.p2p import PointToPoint
 from vfplan.models.parts.evidence import Evidence
 from vfplan.models.parts.schedules import ramp
 from vfplan.models.parts.video_state import VideoState
