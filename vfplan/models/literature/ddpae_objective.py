@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
 from vfplan.models.literature.ddpae import STEP, Ddpae
 from vfplan.models.parts.gaussian import Gaussian
 from vfplan.models.parts.schedules import ramp
+from vfplan.models.parts.windows import Windows
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
 
@@ -38,7 +39,7 @@ class DdpaeRecipe(Recipe):
     """Share of the steps over which that weight rises from 0."""
 
 
-class Decomposing:
+class Decomposing(Windows):
     """The loss of frames, known and foretold, and what components cost under their priors.
 
     Raises:
@@ -46,33 +47,14 @@ class Decomposing:
     """
 
     def __init__(self, model: Ddpae, recipe: DdpaeRecipe) -> None:
+        super().__init__(model, recipe, recipe.frames)
         self.model, self.recipe = model, recipe
         self.dims = model.config.channels * model.config.image_size**2
-        if len(recipe.batch) != 1:
-            raise ValueError(f"batch needs one number for {model.config.name}; got {recipe.batch}")
-        if recipe.lead_in >= model.past_frames:
-            raise ValueError(
-                f"lead_in={recipe.lead_in} leaves none of past_frames={model.past_frames} frames to the episode"
-            )
-
-    @property
-    def window(self) -> int:
-        """Frames per clip."""
-        return self.model.past_frames + self.recipe.frames
-
-    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """All of the model at the full rate."""
-        return [(list(self.model.parameters()), 1.0)]
-
-    def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
-        """All of the model together."""
-        return [("the model", list(self.model.parameters()))]
 
     def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of one micro-batch, and what foretold frames and components cost in nats per frame."""
         model, recipe, past = self.model, self.recipe, self.model.past_frames
-        rows = recipe.batch[0] // recipe.micro_batches
-        clip = clip.take(slice(part * rows, (part + 1) * rows))
+        clip = self.part(clip, part)
         images, actions = model.images(clip.frames), model.actions(clip.actions)
         poses = model.track(images[:, :past])
         state = model.state(images[:, :past], poses, actions[:, : past - 1])

@@ -13,6 +13,7 @@ from vfplan.checks import within
 from vfplan.models.base import Clip
 from vfplan.models.literature.drnet import Drnet
 from vfplan.models.parts.adversary import told_apart, towards, unmoved
+from vfplan.models.parts.windows import Windows
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
 
@@ -38,7 +39,7 @@ class DrnetRecipe(Recipe):
     """Learning rate of the LSTM, as a share of that of the codes."""
 
 
-class Disentangling:
+class Disentangling(Windows):
     """The losses of both phases; which one it is, the step says.
 
     Raises:
@@ -46,21 +47,10 @@ class Disentangling:
     """
 
     def __init__(self, model: Drnet, recipe: DrnetRecipe) -> None:
+        super().__init__(model, recipe, recipe.frames)
         self.model, self.recipe = model, recipe
-        if len(recipe.batch) != 1:
-            raise ValueError(f"batch needs one number for {model.config.name}; got {recipe.batch}")
-        self.rows = recipe.batch[0] // recipe.micro_batches
         if self.rows < 2:
             raise ValueError(f"a micro-batch needs 2 windows or more, of different videos; got {self.rows}")
-        if recipe.lead_in >= model.past_frames:
-            raise ValueError(
-                f"lead_in={recipe.lead_in} leaves none of past_frames={model.past_frames} frames to the episode"
-            )
-
-    @property
-    def window(self) -> int:
-        """Frames per clip."""
-        return self.model.past_frames + self.recipe.frames
 
     def rates(self) -> list[tuple[list[nn.Parameter], float]]:
         """Codes and discriminator at the full rate, the LSTM at its own."""
@@ -79,7 +69,7 @@ class Disentangling:
 
     def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
         """Of one micro-batch: first the codes' and their discriminator's, later the LSTM's."""
-        clip = clip.take(slice(part * self.rows, (part + 1) * self.rows))
+        clip = self.part(clip, part)
         if step < self.recipe.codes * self.recipe.steps:
             yield from self._codes(self.model.images(clip.frames), rng)
         else:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vfplan.models.base import Clip
 from vfplan.models.literature.ode_video import Encodedec
@@ -14,12 +14,13 @@ from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Emitted, Independent
 from vfplan.models.parts.gaussian import Gaussian, at_least
 from vfplan.models.parts.schedules import ramp
+from vfplan.models.parts.windows import Windows
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
 from vfplan.pixels import unit_from_frames
 
 
-class PathEvidence:
+class PathEvidence(Windows):
     """Of frames given the vector drawn from the posterior at the first, and the divergence of that from N(0, 1).
 
     Raises:
@@ -27,39 +28,22 @@ class PathEvidence:
     """
 
     def __init__(self, model: Encodedec, recipe: VariationalRecipe) -> None:
+        super().__init__(model, recipe, recipe.frames)
         self.model, self.recipe = model, recipe
-        name, past = model.config.name, model.past_frames
         self.dims = model.config.channels * model.config.image_size**2
-        if len(recipe.batch) != 1:
-            raise ValueError(f"batch needs one number for {name}; got {recipe.batch}")
-        if recipe.lead_in >= past:
-            raise ValueError(f"lead_in={recipe.lead_in} leaves none of past_frames={past} frames to the episode")
         if recipe.sampling_decay:
             raise ValueError(
-                f"sampling_decay must be 0 for {name}, which goes on from no frames; got {recipe.sampling_decay}"
+                f"sampling_decay must be 0 for {model.config.name}, which goes on from no frames; "
+                f"got {recipe.sampling_decay}"
             )
         if recipe.loss == "published" and not isinstance(model.emission, OneScale):
             raise ValueError(f"loss=published needs model.emission=sigma or laplace; got {model.config.emission}")
 
-    @property
-    def window(self) -> int:
-        """Frames per clip."""
-        return self.model.past_frames + self.recipe.frames
-
-    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """All of the model at the full rate."""
-        return [(list(self.model.parameters()), 1.0)]
-
-    def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
-        """All of the model together."""
-        return [("the model", list(self.model.parameters()))]
-
     def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of one micro-batch; what a frame that is foretold costs in nats, and the vector, per frame."""
-        size, model = self.recipe.batch[0] // self.recipe.micro_batches, self.model
-        clip = clip.take(slice(part * size, (part + 1) * size))
+        model, clip = self.model, self.part(clip, part)
         first = model.encode(clip.context(model.past_frames)).first
-        z = first.sample(model.sample_noise(size, 1, rng).values)
+        z = first.sample(model.sample_noise(self.rows, 1, rng).values)
         path, frames = model.move(z, model.actions(clip.actions)), clip.frames
         distance, emitted = self._shown(model.emit(path.flatten(0, 1)), frames)
         nats = -emitted.log_prob(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])

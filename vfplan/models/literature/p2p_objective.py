@@ -53,17 +53,16 @@ class P2PEvidence(Evidence):
 
     def __init__(self, model: PointToPoint, recipe: P2PRecipe) -> None:
         super().__init__(model, recipe)
-        self.size = recipe.batch[0] // recipe.micro_batches
-        self.aimed = round(recipe.goals * self.size)
-        if not 0 < self.aimed < self.size:
-            raise ValueError(f"goals={recipe.goals} of {self.size} windows leaves none with a goal, or none without")
+        self.aimed = round(recipe.goals * self.rows)
+        if not 0 < self.aimed < self.rows:
+            raise ValueError(f"goals={recipe.goals} of {self.rows} windows leaves none with a goal, or none without")
 
     def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of one micro-batch; what frames and latents cost in nats without a goal, and with one."""
-        some = clip.take(slice(part * self.size, (part + 1) * self.size))
+        some = self.part(clip, part)
         free, nats = self._loss(some.take(slice(self.aimed, None)), step, rng)
         bound, told = self._way(some.take(slice(self.aimed)), step, rng)
-        share = self.aimed / self.size
+        share = self.aimed / self.rows
         yield (1 - share) * free + share * bound, [*nats, *told]
 
     def report(self, nats: Sequence[float]) -> dict[str, float]:

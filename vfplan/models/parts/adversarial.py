@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from vfplan.models.base import Clip
 from vfplan.models.parts.video_model import VideoModel
+from vfplan.models.parts.windows import Windows
 from vfplan.models.recipe import Recipe
 
 
-class Adversarial:
+class Adversarial(Windows):
     """A model against discriminators that are part of it.
 
     Args:
@@ -31,14 +31,8 @@ class Adversarial:
     def __init__(
         self, model: VideoModel, recipe: Recipe, judges: Sequence[nn.Module], *, frames: int, judge_rate: float
     ) -> None:
-        if len(recipe.batch) != 1:
-            raise ValueError(f"batch needs one number for {model.config.name}; got {recipe.batch}")
-        if recipe.lead_in >= model.past_frames:
-            raise ValueError(
-                f"lead_in={recipe.lead_in} leaves none of past_frames={model.past_frames} frames to the episode"
-            )
-        self.window = model.past_frames + frames
-        self.rows, self.judge_rate = recipe.batch[0] // recipe.micro_batches, judge_rate
+        super().__init__(model, recipe, frames)
+        self.judge_rate = judge_rate
         self.judging = [parameter for judge in judges for parameter in judge.parameters()]
         theirs = {id(parameter) for parameter in self.judging}
         self.generating = [parameter for parameter in model.parameters() if id(parameter) not in theirs]
@@ -50,7 +44,3 @@ class Adversarial:
     def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
         """The generator by itself, and the discriminators together."""
         return [("the generator", self.generating), ("the discriminator", self.judging)]
-
-    def part(self, clip: Clip, part: int) -> Clip:
-        """The rows of one of the micro-batches."""
-        return clip.take(slice(part * self.rows, (part + 1) * self.rows))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vfplan.models.base import Clip
 from vfplan.models.parts.emission import OneScale
@@ -16,11 +16,12 @@ from vfplan.models.parts.gaussian import at_least
 from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.schedules import truth_share
 from vfplan.models.parts.video_state import Inferred
+from vfplan.models.parts.windows import Windows
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
 
 
-class Evidence:
+class Evidence(Windows):
     """The loss of a model with latents: what a frame costs given its latents, and what they cost.
 
     Raises:
@@ -28,35 +29,15 @@ class Evidence:
     """
 
     def __init__(self, model: LatentVideo, recipe: VariationalRecipe) -> None:
-        self.model, self.recipe = model, recipe
-        config = model.config
+        super().__init__(model, recipe, recipe.frames)
+        self.model, self.recipe, config = model, recipe, model.config
         self.dims = config.channels * config.image_size**2
-        if len(recipe.batch) != 1:
-            raise ValueError(f"batch needs one number for {config.name}; got {recipe.batch}")
-        if recipe.lead_in >= model.past_frames:
-            raise ValueError(
-                f"lead_in={recipe.lead_in} leaves none of past_frames={model.past_frames} frames to the episode"
-            )
         if recipe.loss == "published" and not isinstance(model.emission, OneScale):
             raise ValueError(f"loss=published needs model.emission=sigma or laplace; got {model.config.emission}")
 
-    @property
-    def window(self) -> int:
-        """Frames per clip."""
-        return self.model.past_frames + self.recipe.frames
-
-    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """All of the model at the full rate."""
-        return [(list(self.model.parameters()), 1.0)]
-
-    def clipped(self) -> list[tuple[str, list[nn.Parameter]]]:
-        """All of the model together."""
-        return [("the model", list(self.model.parameters()))]
-
     def losses(self, clip: Clip, step: int, part: int, rng: torch.Generator) -> Iterator[Loss]:
         """The loss of one micro-batch, and what its frames and latents cost in nats per frame."""
-        size = self.recipe.batch[0] // self.recipe.micro_batches
-        yield self._loss(clip.take(slice(part * size, (part + 1) * size)), step, rng)
+        yield self._loss(self.part(clip, part), step, rng)
 
     def report(self, nats: Sequence[float]) -> dict[str, float]:
         """Bits per dimension, of which the latents have `kl_bits` per frame."""
