@@ -1,5 +1,6 @@
 """No command imports a package of an extra that it was not asked for, in none of its processes."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 from tests.commands import watched
 from tests.commands.every_setting import GIVEN
 from tests.commands.test_presets import CHAIN
-from tests.documents.reader import softmotion
+from tests.documents.reader import SMALL, softmotion
 
 ROOT = Path(__file__).parents[2]
 CALLS = {
     "audit": "model=oracle num_tasks=1 num_states=2 control.steps=4 planner.samples=8 planner.elites=2",
     "card": "checkpoint=RUN/checkpoint out=card.md",
     "check": "env=push_slip",
+    "compare": shlex.join(["data=STORE", "heldout=SECOND", *SMALL["compare"]]),
     "convert": "source=softmotion30_44k shard_episodes=2 workers=2",
     "data export": "--help",
     "data import": "--help",
@@ -36,28 +38,30 @@ CALLS = {
 """What those that the smoke preset leaves out are given."""
 
 PROGRAM = """
-import sys
+import shlex
 from importlib import import_module
 
 if __name__ == "__main__":
     for call in open("calls").read().splitlines():
-        command, *words = call.split(" ")
+        command, *words = shlex.split(call)
         if command == "data":
             main, words = import_module("vfplan.data.__main__").main, words
         else:
             main = import_module(f"vfplan.{command}").main
         try:
-            main([word for word in words if word])
+            main(words)
         except SystemExit as end:
             assert not end.code, call
 """
 
 
-def test_extras_are_not_imported_unless_asked_for(store, run, tmp_path):
+def test_extras_are_not_imported_unless_asked_for(store, second_store, run, tmp_path):
     assert {*CALLS, *CHAIN} >= {*GIVEN}
     softmotion(tmp_path)
     calls = "\n".join(f"{command} {words}" for command, words in CALLS.items())
-    (tmp_path / "calls").write_text(calls.replace("STORE", str(store)).replace("RUN", str(run)))
+    for name, path in {"STORE": store, "SECOND": second_store, "RUN": run}.items():
+        calls = calls.replace(name, str(path))
+    (tmp_path / "calls").write_text(calls)
     (tmp_path / "program.py").write_text(PROGRAM)
     environment, imported = watched.environment(tmp_path, ROOT)
     called = [sys.executable, "program.py"]
