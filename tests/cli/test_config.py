@@ -14,6 +14,7 @@ import pytest
 
 import vfplan.cli.config
 from tests.refusal import refused
+from vfplan.checks import is_setting
 from vfplan.cli.config import CONFIG_FOLDER, command
 from vfplan.device import resolve_device
 from vfplan.errors import UserError
@@ -228,8 +229,6 @@ def test_a_mapping_from_a_file_is_checked_like_a_command_line():
 
 COMMAND_FOLDERS = [CONFIG_FOLDER, CONFIG_FOLDER / "training", CONFIG_FOLDER / "generating"]
 COMMANDS = sorted(path.stem for folder in COMMAND_FOLDERS for path in folder.glob("*.yaml"))
-OF_DATA = {"image_size", "channels", "action_dim", "switches", "hand"}
-"""What the data decide about a model, so that it is no setting."""
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -246,8 +245,7 @@ def test_every_yaml_lists_every_field_and_every_group_option_builds(name):
                 continue
             entry = known[section.name]
             if isinstance(entry, type):
-                fields = {field.name for field in dataclasses.fields(entry)}
-                fields -= OF_DATA if group == "model" else set()
+                fields = {field.name for field in dataclasses.fields(entry) if is_setting(field)}
                 assert set(section) | {"name"} == fields | {"name"}, f"configs/{group}/{option}.yaml"
             else:
                 assert {key: getattr(entry, key) for key in section} == section, f"configs/{group}/{option}.yaml"

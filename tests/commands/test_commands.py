@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.commands.tiny import TINY
+from vfplan.control.search_recorder import CHEAPEST
 from vfplan.control.searches import read_searches
 from vfplan.data.store import EpisodeStore
 from vfplan.evaluate import main as evaluate
@@ -160,7 +161,7 @@ def test_recording_afterwards_gives_the_same_results(run, tmp_path):
     plan([*given, "record=true"])
     (kept,) = (tmp_path / "episodes").glob("searches-*.npz")
     searches, written = read_searches(kept, 2), kept.stat().st_mtime_ns
-    assert searches.best.shape == (2, 2, 2) and searches.futures.shape == (2, 2, 5, 8, 16, 16, 3)
+    assert searches.best.shape == (2, 2, 2) and searches.futures.shape == (2, 2, CHEAPEST + 1, 8, 16, 16, 3)
     plan([*given, "record=true"])
     assert kept.stat().st_mtime_ns == written
     found = json.loads((tmp_path / "results.json").read_text())["tasks"]

@@ -23,6 +23,7 @@ from vfplan.schema import from_mapping
 
 FORMAT = 2
 WEIGHTS, DESCRIPTION, CARD = "model.safetensors", "config.json", "README.md"
+PUBLISHED = "_published"
 MOST_WEIGHTS = 2**34  # bytes of a file that is fetched
 
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -156,7 +157,10 @@ def ships(env: str) -> bool:
 def _architecture(folder: Path, description: dict[str, Any]) -> Architecture:
     name = description["model"].get("name")
     if not isinstance(name, str) or name not in FAMILIES:
-        raise UserError(f"checkpoint {folder} holds a model named {name!r}; known models: {', '.join(FAMILIES)}")
+        known = ", ".join(each for each in FAMILIES if not each.endswith(PUBLISHED))
+        raise UserError(
+            f"checkpoint {folder} holds a model named {said(repr(name))}; known models: {known}, some also *{PUBLISHED}"
+        )
     return from_mapping(FAMILIES[name].config, description["model"], where="model.")
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tests.models.test_world_model_contract import SIZE, oracle, videoflow, videoflow_2019
+from tests.models.small_models import oracle, videoflow, videoflow_2019
+from tests.models.test_world_model_contract import SIZE
 from vfplan.models.base import Context
 from vfplan.models.registry import latent_space
 from vfplan.pixels import area_average, dequantise, unit_from_frames
