@@ -10,10 +10,10 @@ from tests.models.literature.pixel_models import multiscale, vpn
 from vfplan.models.literature import svg, svg_prime
 from vfplan.models.literature.ddpae import Ddpae, DdpaeConfig
 from vfplan.models.literature.drnet import Drnet, DrnetConfig
-from vfplan.models.literature.ode_video import Encodedec, EncodedecConfig
+from vfplan.models.literature.encodedec import Encodedec, EncodedecConfig
 from vfplan.models.literature.p2p import P2PConfig, PointToPoint
-from vfplan.models.literature.savp import SavpConfig, SavpVae
-from vfplan.models.literature.savp_gan import Savp, SavpGanConfig
+from vfplan.models.literature.savp import Savp, SavpConfig
+from vfplan.models.literature.savp_vae import SavpVae, SavpVaeConfig
 from vfplan.models.literature.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.literature.svg import SvgConfig
 from vfplan.models.literature.svg_prime import SvgPrimeConfig
@@ -86,15 +86,15 @@ def cdna():
 
 
 def savp_vae():
-    return warping(SavpVae, SavpConfig, encoder=2, latent=2)
+    return warping(SavpVae, SavpVaeConfig, encoder=2, latent=2)
 
 
 def savp_vae_learned():
-    return warping(SavpVae, SavpConfig, encoder=2, latent=2, prior="learned", emission="copy")
+    return warping(SavpVae, SavpVaeConfig, encoder=2, latent=2, prior="learned", emission="copy")
 
 
 def savp():
-    return warping(Savp, SavpGanConfig, encoder=2, latent=2, judge=(4, 8), judge_strides=(1, 2))
+    return warping(Savp, SavpConfig, encoder=2, latent=2, judge=(4, 8), judge_strides=(1, 2))
 
 
 def vrnn():

@@ -10,22 +10,22 @@ from vfplan.costs.base import LatentSpace
 from vfplan.models.base import WorldModel
 from vfplan.models.literature import svg, svg_prime
 from vfplan.models.literature.ddpae import Ddpae, DdpaeConfig
-from vfplan.models.literature.ddpae_objective import DdpaeRecipe, Decomposing
+from vfplan.models.literature.ddpae_objective import DdpaeObjective, DdpaeRecipe
 from vfplan.models.literature.drnet import Drnet, DrnetConfig
-from vfplan.models.literature.drnet_objective import Disentangling, DrnetRecipe
+from vfplan.models.literature.drnet_objective import DrnetObjective, DrnetRecipe
+from vfplan.models.literature.encodedec import Encodedec, EncodedecConfig
+from vfplan.models.literature.encodedec_objective import EncodedecObjective
 from vfplan.models.literature.multiscale import Multiscale, MultiscaleConfig
-from vfplan.models.literature.ode_objective import PathEvidence
-from vfplan.models.literature.ode_video import Encodedec, EncodedecConfig
 from vfplan.models.literature.p2p import P2PConfig, PointToPoint
-from vfplan.models.literature.p2p_objective import P2PEvidence, P2PRecipe
-from vfplan.models.literature.savp import SavpConfig, SavpVae
-from vfplan.models.literature.savp_gan import Savp, SavpGanConfig, with_judges
+from vfplan.models.literature.p2p_objective import P2PObjective, P2PRecipe
+from vfplan.models.literature.savp import Savp, SavpConfig, with_judges
 from vfplan.models.literature.savp_objective import SavpObjective, SavpRecipe
+from vfplan.models.literature.savp_vae import SavpVae, SavpVaeConfig
 from vfplan.models.literature.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.literature.svg import SvgConfig
 from vfplan.models.literature.svg_prime import SvgPrimeConfig
 from vfplan.models.literature.vgan import Vgan, VganConfig
-from vfplan.models.literature.vgan_objective import Staging, VganRecipe
+from vfplan.models.literature.vgan_objective import VganObjective, VganRecipe
 from vfplan.models.literature.vpn import VPN, VPNConfig
 from vfplan.models.literature.vrnn import Vrnn, VrnnConfig
 from vfplan.models.parts.evidence import Evidence
@@ -81,17 +81,17 @@ _OF_2019 = Family(
 _SVG = Family(SvgConfig, svg.assemble, Evidence, recipe=VariationalRecipe, name="svg")
 _SVG_PRIME = Family(SvgPrimeConfig, svg_prime.assemble, Evidence, recipe=VariationalRecipe, name="svg_prime")
 _VRNN = Family(VrnnConfig, Vrnn, Evidence, recipe=VariationalRecipe, name="vrnn")
-_ENCODEDEC = Family(EncodedecConfig, Encodedec, PathEvidence, recipe=VariationalRecipe, name="encodedec")
-_P2P = Family(P2PConfig, PointToPoint, P2PEvidence, recipe=P2PRecipe, name="p2p")
+_ENCODEDEC = Family(EncodedecConfig, Encodedec, EncodedecObjective, recipe=VariationalRecipe, name="encodedec")
+_P2P = Family(P2PConfig, PointToPoint, P2PObjective, recipe=P2PRecipe, name="p2p")
 
 _CDNA = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="cdna")
 _SV2P = Family(Sv2pConfig, Sv2p, Evidence, recipe=StagedRecipe, name="sv2p")
-_SAVP_VAE = Family(SavpConfig, SavpVae, Evidence, with_judges, SavpGanConfig, recipe=StagedRecipe, name="savp_vae")
-_SAVP = Family(SavpGanConfig, Savp, SavpObjective, recipe=SavpRecipe, name="savp")
+_SAVP_VAE = Family(SavpVaeConfig, SavpVae, Evidence, with_judges, SavpConfig, recipe=StagedRecipe, name="savp_vae")
+_SAVP = Family(SavpConfig, Savp, SavpObjective, recipe=SavpRecipe, name="savp")
 
-_DRNET = Family(DrnetConfig, Drnet, Disentangling, recipe=DrnetRecipe, name="drnet")
-_DDPAE = Family(DdpaeConfig, Ddpae, Decomposing, recipe=DdpaeRecipe, name="ddpae")
-_VGAN = Family(VganConfig, Vgan, Staging, recipe=VganRecipe, name="vgan")
+_DRNET = Family(DrnetConfig, Drnet, DrnetObjective, recipe=DrnetRecipe, name="drnet")
+_DDPAE = Family(DdpaeConfig, Ddpae, DdpaeObjective, recipe=DdpaeRecipe, name="ddpae")
+_VGAN = Family(VganConfig, Vgan, VganObjective, recipe=VganRecipe, name="vgan")
 _MULTISCALE = Family(MultiscaleConfig, Multiscale, PixelObjective, recipe=Recipe, name="multiscale")
 _VPN = Family(VPNConfig, VPN, PixelObjective, recipe=Recipe, name="vpn")
 

@@ -14,7 +14,7 @@ from tests.models.test_known_futures import DIRECTIONS, ENTROPY, OUTCOMES, START
 from vfplan.data.known import Noise
 from vfplan.models.base import Clip, Context, MonitorableModel
 from vfplan.models.literature import svg, svg_prime
-from vfplan.models.literature.ode_video import Encodedec, EncodedecConfig
+from vfplan.models.literature.encodedec import Encodedec, EncodedecConfig
 from vfplan.models.literature.svg import SvgConfig
 from vfplan.models.literature.svg_prime import SvgPrimeConfig
 from vfplan.models.literature.vrnn import Vrnn, VrnnConfig

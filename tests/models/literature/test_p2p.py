@@ -14,7 +14,7 @@ from tests.models.literature.test_latent_futures import TINY, bits, no_actions, 
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, START, seeded
 from vfplan.models.base import Clip, ProposingModel
 from vfplan.models.literature.p2p import P2PConfig, PointToPoint
-from vfplan.models.literature.p2p_objective import P2PEvidence, P2PRecipe
+from vfplan.models.literature.p2p_objective import P2PObjective, P2PRecipe
 from vfplan.training.learner import Learner
 
 SMALL = P2PConfig(**TINY | {"code": 32}, action_dim=0, skips="context")
@@ -118,7 +118,7 @@ def test_rows_of_proposals_do_not_meet():
 
 def test_only_the_prior_learns_to_end_at_the_goal():
     model = fresh()
-    objective, clip = P2PEvidence(model, RECIPE), jumps(4, 0)
+    objective, clip = P2PObjective(model, RECIPE), jumps(4, 0)
     images = model.images(clip.frames)
     state = model.timed(model.towards(model.encode(clip.context(1)), images[:, 1]), 1.0, 0.0)
     noise = model.sample_noise(4, 1, seeded(0)).at(0)
@@ -132,7 +132,7 @@ def test_everything_learns_of_a_step(loss):
     model = fresh(action_dim=2)
     clip = jumps(8, 0)
     clip = replace(clip, actions=torch.ones(8, 5, 2))
-    objective = P2PEvidence(model, replace(RECIPE, batch=(8,), loss=loss))
+    objective = P2PObjective(model, replace(RECIPE, batch=(8,), loss=loss))
     total, nats = next(objective.losses(clip, 300, 0, seeded(0)))
     total.backward()
     assert all(weight.grad is not None and weight.grad.abs().max() > 0 for weight in model.parameters())
@@ -142,11 +142,11 @@ def test_everything_learns_of_a_step(loss):
 
 
 def test_the_last_frame_of_a_way_is_never_left_out():
-    objective = P2PEvidence(fresh(), RECIPE)
+    objective = P2PObjective(fresh(), RECIPE)
     ways = [objective._shown(10, seeded(seed)) for seed in range(200)]
     assert all(way[-1] == 9 and way == sorted(set(way)) for way in ways)
     assert 4 < sum(map(len, ways)) / len(ways) - 1 < 5  # half of the other nine
-    assert P2PEvidence(fresh(), replace(RECIPE, skipping=0.0))._shown(10, seeded(0)) == list(range(10))
+    assert P2PObjective(fresh(), replace(RECIPE, skipping=0.0))._shown(10, seeded(0)) == list(range(10))
 
 
 @pytest.mark.parametrize("steps", [0, 4])
@@ -159,4 +159,4 @@ def test_ways_need_steps_and_noise_for_each(steps):
 def test_what_leaves_no_windows_is_refused():
     for goals in (0.0, 0.001, 1.0):
         with pytest.raises(ValueError, match=f"goals={goals} of 48 windows leaves none with a goal, or none without"):
-            P2PEvidence(fresh(), replace(RECIPE, goals=goals))
+            P2PObjective(fresh(), replace(RECIPE, goals=goals))

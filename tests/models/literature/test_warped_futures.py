@@ -9,7 +9,7 @@ from tests.models.literature.test_latent_futures import bits, movement, noise, w
 from tests.models.test_known_futures import ENTROPY, seeded
 from vfplan.data.known import Noise
 from vfplan.models.base import Context
-from vfplan.models.literature.savp import SavpConfig
+from vfplan.models.literature.savp_vae import SavpVaeConfig
 from vfplan.models.literature.sv2p import Sv2p, Sv2pConfig
 from vfplan.models.parts.gaussian import Shared
 from vfplan.models.recipe import StagedRecipe
@@ -138,7 +138,7 @@ def test_without_latents_a_probability_is_exact():
     assert torch.equal(found[0].per_frame, found[1].per_frame) and found[0].per_level.shape == (4, 1, 1)
 
 
-@pytest.mark.parametrize("config", [Sv2pConfig, SavpConfig])
+@pytest.mark.parametrize("config", [Sv2pConfig, SavpVaeConfig])
 def test_images_that_cannot_be_halved_are_refused(config):
     with pytest.raises(ValueError, match="image_size=20 cannot be halved 3 times"):
         config(image_size=20)

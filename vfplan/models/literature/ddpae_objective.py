@@ -15,7 +15,7 @@ from vfplan.models.base import Clip
 from vfplan.models.literature.ddpae import STEP, Ddpae
 from vfplan.models.parts.gaussian import Gaussian
 from vfplan.models.parts.schedules import ramp
-from vfplan.models.parts.windows import Windows
+from vfplan.models.parts.window_objective import WindowObjective
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
 
@@ -39,7 +39,7 @@ class DdpaeRecipe(Recipe):
     """Share of the steps over which that weight rises from 0."""
 
 
-class Decomposing(Windows):
+class DdpaeObjective(WindowObjective):
     """The loss of frames, known and foretold, and what components cost under their priors.
 
     Raises:

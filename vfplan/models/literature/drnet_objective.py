@@ -13,7 +13,7 @@ from vfplan.checks import within
 from vfplan.models.base import Clip
 from vfplan.models.literature.drnet import Drnet
 from vfplan.models.parts.adversary import told_apart, towards, unmoved
-from vfplan.models.parts.windows import Windows
+from vfplan.models.parts.window_objective import WindowObjective
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
 
@@ -39,7 +39,7 @@ class DrnetRecipe(Recipe):
     """Learning rate of the LSTM, as a share of that of the codes."""
 
 
-class Disentangling(Windows):
+class DrnetObjective(WindowObjective):
     """The losses of both phases; which one it is, the step says.
 
     Raises:

@@ -41,7 +41,7 @@ class P2PRecipe(VariationalRecipe):
     """Of the mean squared error of the goal as the prior foretells it, in units of the KL divergence in nats."""
 
 
-class P2PEvidence(Evidence):
+class P2PObjective(Evidence):
     """The loss of a point-to-point model.
 
     Raises:

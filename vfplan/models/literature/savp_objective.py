@@ -20,8 +20,8 @@ from torch import Tensor
 
 from vfplan.checks import within
 from vfplan.models.base import Clip
-from vfplan.models.literature.savp_gan import Savp
-from vfplan.models.parts.adversarial import Adversarial
+from vfplan.models.literature.savp import Savp
+from vfplan.models.parts.adversarial_objective import AdversarialObjective
 from vfplan.models.parts.adversary import Judged, feature_distance, told_apart, towards, unmoved, with_actions
 from vfplan.models.parts.forcing import forced
 from vfplan.models.parts.gaussian import at_least
@@ -59,7 +59,7 @@ class SavpRecipe(StagedRecipe):
     """Learning rate of the discriminators, as a share of that of the generator."""
 
 
-class SavpObjective(Adversarial):
+class SavpObjective(AdversarialObjective):
     """The losses of generator and discriminators, at the same weights.
 
     Raises:

@@ -10,7 +10,7 @@ import torch
 from vfplan.checks import within
 from vfplan.models.base import Clip
 from vfplan.models.literature.vgan import Vgan
-from vfplan.models.parts.adversarial import Adversarial
+from vfplan.models.parts.adversarial_objective import AdversarialObjective
 from vfplan.models.parts.adversary import Judged, Rule, told_apart, towards, unmoved, with_actions
 from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import Loss
@@ -41,7 +41,7 @@ class VganRecipe(Recipe):
     """Learning rate of the discriminator, as a share of that of the generator."""
 
 
-class Staging(Adversarial):
+class VganObjective(AdversarialObjective):
     """The losses of generator and discriminator, at the same weights.
 
     Raises:

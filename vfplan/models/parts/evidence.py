@@ -16,12 +16,12 @@ from vfplan.models.parts.gaussian import at_least
 from vfplan.models.parts.latent_video import LatentVideo
 from vfplan.models.parts.schedules import truth_share
 from vfplan.models.parts.video_state import Inferred
-from vfplan.models.parts.windows import Windows
+from vfplan.models.parts.window_objective import WindowObjective
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
 
 
-class Evidence(Windows):
+class Evidence(WindowObjective):
     """The loss of a model with latents: what a frame costs given its latents, and what they cost.
 
     Raises:

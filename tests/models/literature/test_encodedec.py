@@ -10,8 +10,8 @@ import torch
 from tests.models.literature.test_latent_futures import ENCODEDEC, bits, movement, straight, trained, weights
 from tests.models.test_known_futures import ENTROPY, OUTCOMES, START, seeded
 from vfplan.models.base import Clip, Context, MonitorableModel
-from vfplan.models.literature.ode_objective import PathEvidence
-from vfplan.models.literature.ode_video import Encodedec
+from vfplan.models.literature.encodedec import Encodedec
+from vfplan.models.literature.encodedec_objective import EncodedecObjective
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.pixels import area_average, unit_from_frames
 
@@ -129,7 +129,7 @@ def test_a_loss_is_the_frames_and_the_divergence():
     model, clip, recipe = fresh(), movement(16, 0), VariationalRecipe(frames=1, kl_warmup=0.0)
 
     def loss(**settings):
-        return next(PathEvidence(model, replace(recipe, **settings)).losses(clip, 0, 0, seeded(0)))
+        return next(EncodedecObjective(model, replace(recipe, **settings)).losses(clip, 0, 0, seeded(0)))
 
     (free, _), (priced, nats) = loss(kl_weight=0.0), loss()
     first = model.encode(clip.context(1)).first
@@ -144,7 +144,7 @@ def test_the_published_loss_fits_the_scale_alone_to_the_likelihood():
         model = fresh()
         model.emission.scale.data += likelihood / 10
         recipe = VariationalRecipe(frames=1, loss="published")
-        next(PathEvidence(model, recipe).losses(movement(16, 0), 0, 0, seeded(0)))[0].backward()
+        next(EncodedecObjective(model, recipe).losses(movement(16, 0), 0, 0, seeded(0)))[0].backward()
         gradients.append(model.decoder.first.weight.grad)
         assert model.emission.scale.grad.abs() > 0
     assert torch.allclose(*gradients, rtol=1e-5)
@@ -160,9 +160,9 @@ def test_the_published_loss_fits_the_scale_alone_to_the_likelihood():
 )
 def test_recipes_that_do_not_fit_are_refused(recipe, said):
     with pytest.raises(ValueError, match=said):
-        PathEvidence(fresh(), VariationalRecipe(**recipe))
+        EncodedecObjective(fresh(), VariationalRecipe(**recipe))
 
 
 def test_what_is_published_needs_one_scale():
     with pytest.raises(ValueError, match=r"needs model\.emission=sigma or laplace; got gaussian"):
-        PathEvidence(fresh(emission="gaussian"), VariationalRecipe(loss="published"))
+        EncodedecObjective(fresh(emission="gaussian"), VariationalRecipe(loss="published"))

@@ -9,7 +9,7 @@ from vfplan.models.recipe import Recipe
 from vfplan.models.trainable import TrainableModel
 
 
-class Windows:
+class WindowObjective:
     """Windows of a model's memory and more frames, worked through in micro-batches; all of the model learns alike.
 
     Args:

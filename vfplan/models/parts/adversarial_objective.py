@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from torch import nn
 
 from vfplan.models.parts.video_model import VideoModel
-from vfplan.models.parts.windows import Windows
+from vfplan.models.parts.window_objective import WindowObjective
 from vfplan.models.recipe import Recipe
 
 
-class Adversarial(Windows):
+class AdversarialObjective(WindowObjective):
     """A model against discriminators that are part of it.
 
     Args:

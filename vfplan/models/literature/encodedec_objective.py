@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from vfplan.models.base import Clip
-from vfplan.models.literature.ode_video import Encodedec
+from vfplan.models.literature.encodedec import Encodedec
 from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Emitted, Independent
 from vfplan.models.parts.gaussian import Gaussian, at_least
 from vfplan.models.parts.schedules import ramp
-from vfplan.models.parts.windows import Windows
+from vfplan.models.parts.window_objective import WindowObjective
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
 from vfplan.pixels import unit_from_frames
 
 
-class PathEvidence(Windows):
+class EncodedecObjective(WindowObjective):
     """Of frames given the vector drawn from the posterior at the first, and the divergence of that from N(0, 1).
 
     Raises:
