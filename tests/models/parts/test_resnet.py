@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vfplan.models.parts.resnet import ResNetBlock, ResNetDecoder, ResNetEncoder, require_halvings
+from vfplan.models.parts.resnet import ResNetBlock, ResNetDecoder, ResNetEncoder
 
 
 @pytest.mark.parametrize(("change", "side"), [("half", 2), ("same", 4), ("double", 8)])
@@ -42,9 +42,3 @@ def test_a_decoder_paints_rows_that_do_not_meet(widths):
     together = decoder(codes)
     assert together.shape == (3, 7, 8, 8)
     assert torch.allclose(together[1:2], decoder(codes[1:2]), atol=1e-12)
-
-
-@pytest.mark.parametrize(("size", "widths"), [(20, (4, 4, 4)), (8, ())])
-def test_images_that_cannot_be_halved_as_often_are_refused(size, widths):
-    with pytest.raises(ValueError, match=f"image_size={size} cannot be halved for {len(widths)} widths"):
-        require_halvings(size, widths)

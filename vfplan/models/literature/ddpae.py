@@ -27,6 +27,7 @@ from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Independent
 from vfplan.models.parts.gaussian import Gaussian
+from vfplan.models.parts.halving import halved
 from vfplan.models.parts.painter import Painter
 from vfplan.models.parts.pyramid import Encoder, PyramidConfig
 from vfplan.models.parts.recurrent import Lstm
@@ -74,10 +75,8 @@ class DdpaeConfig(Architecture):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.pyramid.side(self.image_size)
-        if self.picture_side % 2 ** len(self.picture.widths):
-            raise ValueError(
-                f"picture_side={self.picture_side} cannot be halved for {len(self.picture.widths)} picture.widths"
-            )
+        scales = len(self.picture.widths)
+        halved(self.picture_side, scales, f"for {scales} picture.widths", called="picture_side")
 
 
 @dataclass(frozen=True)
@@ -181,12 +180,8 @@ class Ddpae(VideoModel):
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> VideoNoise:
         """Standard normal noise of contents, one per rollout, and of poses. Raises ValueError for a bad scale."""
         self._require_scale(downscale)
-        like, config = next(self.parameters()), self.config
-        shapes = (rows, 1, config.components, config.content), (rows, steps, config.components, 3)
-        if rng is None:
-            return VideoNoise(tuple(like.new_zeros(shape) for shape in shapes))
-        drawn = (torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype) for shape in shapes)
-        return VideoNoise(tuple(drawn))
+        count, content = self.config.components, self.config.content
+        return VideoNoise((self.normal((rows, 1, count, content), rng), self.normal((rows, steps, count, 3), rng)))
 
     def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> DdpaeRollout:
         """Poses after actions (B, T, A), and the pictures that have them."""

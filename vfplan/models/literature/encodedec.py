@@ -23,9 +23,10 @@ from vfplan.models.base import Context, LogProb, Noise, State
 from vfplan.models.parts.emission import build_emission
 from vfplan.models.parts.emitted import Emitted
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead
+from vfplan.models.parts.halving import halved
 from vfplan.models.parts.latent_video import FIXED_NOISES
 from vfplan.models.parts.ode import integrate
-from vfplan.models.parts.resnet import ResNetDecoder, ResNetEncoder, require_halvings
+from vfplan.models.parts.resnet import ResNetDecoder, ResNetEncoder
 from vfplan.models.parts.rows import Rows
 from vfplan.models.parts.video_model import VideoModel
 from vfplan.models.precision import require_float32
@@ -54,7 +55,7 @@ class EncodedecConfig(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_halvings(self.image_size, self.widths)
+        halved(self.image_size, len(self.widths), f"for {len(self.widths)} widths", least=1)
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,7 @@ class Encodedec(VideoModel):
             ValueError: for a scale that does not divide the image.
         """
         self._require_scale(downscale)
-        like, shape = next(self.parameters()), (rows, self.config.latent)
-        if rng is None:
-            return Drawn(like.new_zeros(shape))
-        return Drawn(torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype))
+        return Drawn(self.normal((rows, self.config.latent), rng))
 
     def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> Path:
         """Where the vector goes under actions (B, T, A)."""

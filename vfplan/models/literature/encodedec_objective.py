@@ -13,7 +13,6 @@ from vfplan.models.literature.encodedec import Encodedec
 from vfplan.models.parts.emission import OneScale
 from vfplan.models.parts.emitted import Emitted, Independent
 from vfplan.models.parts.gaussian import Gaussian, at_least
-from vfplan.models.parts.schedules import ramp
 from vfplan.models.parts.window_objective import WindowObjective
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
@@ -49,7 +48,7 @@ class EncodedecObjective(WindowObjective):
         nats = -emitted.log_prob(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
         divergence = first.divergence(Gaussian.standard(first.mean)) / frames.shape[1]
         free = self.recipe.free_nats / frames.shape[1]
-        warm = self.recipe.kl_weight * ramp(step, self.recipe.kl_warmup * self.recipe.steps)
+        warm = self.recipe.kl_weight * self.recipe.kl_share(step)
         price, nats_per_dim = warm * at_least(divergence, free).mean(), nats.mean() / self.dims
         loss = nats_per_dim + price / self.dims if distance is None else distance + price + nats_per_dim
         yield loss, [nats[:, model.past_frames :].mean().detach(), divergence.mean().detach()]

@@ -19,7 +19,6 @@ from vfplan.checks import within
 from vfplan.models.base import Clip
 from vfplan.models.literature.p2p import PointToPoint
 from vfplan.models.parts.evidence import Evidence
-from vfplan.models.parts.schedules import ramp
 from vfplan.models.parts.video_state import VideoState
 from vfplan.models.recipe import VariationalRecipe
 from vfplan.models.trainable import Loss
@@ -78,7 +77,7 @@ class P2PObjective(Evidence):
         images, action = model.images(frames), model.no_actions(len(frames))
         state: VideoState = model.towards(model.encode(clip.context(past)), images[:, -1])
         shown = self._shown(length, rng)
-        noise, warm = model.sample_noise(len(frames), len(shown) + 1, rng), self._warm(step)
+        noise, warm = model.sample_noise(len(frames), len(shown) + 1, rng), recipe.kl_share(step)
         loss, divergences, before, error = torch.zeros((), device=images.device), [], -1, torch.zeros(())
         for place, index in enumerate(shown):
             seen = model.look(images[:, index])
@@ -113,9 +112,6 @@ class P2PObjective(Evidence):
             features, after = model.imagine(state.map(Tensor.detach), action, noise)
             emitted = model.emission(model.paint(features, after), after.newest.image)
         return emitted.distance(goal).mean()
-
-    def _warm(self, step: int) -> float:
-        return ramp(step, self.recipe.kl_warmup * self.recipe.steps)
 
 
 @contextmanager

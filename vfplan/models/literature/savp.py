@@ -8,7 +8,6 @@ in these alone; and every place of the last layer has a score, where the paper h
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields, replace
 
 import torch
@@ -19,6 +18,7 @@ from vfplan.models.base import Context, Noise, State
 from vfplan.models.literature.savp_vae import SavpVae, SavpVaeConfig
 from vfplan.models.parts.adversary import Discriminator
 from vfplan.models.parts.emission import EmissionName
+from vfplan.models.parts.halving import halved
 from vfplan.models.parts.video_model import VideoModel
 from vfplan.models.parts.video_state import VideoNoise, VideoState
 from vfplan.models.trainable import Architecture
@@ -46,9 +46,8 @@ class SavpConfig(SavpVaeConfig):
             raise ValueError("judge needs a layer or more")
         if len(self.judge_strides) != len(self.judge):
             raise ValueError(f"judge_strides needs {len(self.judge)} numbers, one for each of judge")
-        if self.image_size % math.prod(self.judge_strides):
-            halved = self.judge_strides.count(2)
-            raise ValueError(f"image_size={self.image_size} cannot be halved {halved} times, as judge_strides say")
+        times = self.judge_strides.count(2)
+        halved(self.image_size, times, f"{times} times, as judge_strides say")
 
 
 class Savp(VideoModel):

@@ -22,10 +22,11 @@ from vfplan.checks import within
 from vfplan.models.parts.composition import Composition, Masks
 from vfplan.models.parts.emission import Emission, build_emission
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead
+from vfplan.models.parts.halving import halved
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
 from vfplan.models.parts.pair_encoder import PairEncoder
 from vfplan.models.parts.recurrent import Lstm
-from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale, side_of
+from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale
 from vfplan.models.parts.video_state import Seen, VideoState
 from vfplan.models.parts.warp import Cdna
 
@@ -50,7 +51,7 @@ class SavpVaeConfig(LatentVideoConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        side_of(self.image_size, SCALES)
+        halved(self.image_size, SCALES, f"{SCALES} times")
 
 
 class SavpGenerator(nn.Module):

@@ -21,9 +21,11 @@ from vfplan.checks import within
 from vfplan.models.parts.composition import Composition, Masks
 from vfplan.models.parts.emission import build_emission
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead, Shared
+from vfplan.models.parts.halving import halved
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
 from vfplan.models.parts.pair_encoder import PairEncoder
-from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale, side_of
+from vfplan.models.parts.planes import planes
+from vfplan.models.parts.recurrent_unet import RecurrentUNet, Scale
 from vfplan.models.parts.video_state import Seen, VideoNoise, VideoState
 from vfplan.models.parts.warp import Cdna, Dna
 
@@ -48,7 +50,7 @@ class Sv2pConfig(LatentVideoConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        side_of(self.image_size, SCALES)
+        halved(self.image_size, SCALES, f"{SCALES} times")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Sv2p(LatentVideo):
     config: Sv2pConfig
 
     def __init__(self, config: Sv2pConfig) -> None:
-        side, n, channels = side_of(config.image_size, SCALES), config.width, config.channels
+        side, n, channels = config.image_size >> SCALES, config.width, config.channels
         latents = [] if config.latent == "none" else [(config.latent_channels, side, side)]
         super().__init__(config, latents, build_emission(config.emission, channels, config.image_size))
         told = config.action_dim + sum(shape[0] for shape in latents)
@@ -126,9 +128,8 @@ class Sv2p(LatentVideo):
 
     def advance(self, state: VideoState, action: Tensor, latents: tuple[Tensor, ...]) -> tuple[Tensor, VideoState]:
         """What the emission of the next frame is made of, and the memory one step on."""
-        last, side = state.newest.image, self.trunk.side
-        planes = action[..., None, None].expand(-1, -1, side, side)
-        code, maps, carries = self.trunk(last - 0.5, action[:, :0], state.carries, (planes, *latents))
+        last, told = state.newest.image, planes(action, [self.trunk.side] * 2)
+        code, maps, carries = self.trunk(last - 0.5, action[:, :0], state.carries, (told, *latents))
         return self.composition(code, maps, (last,)), replace(state, carries=carries)
 
     def paint(self, features: Tensor, state: VideoState) -> Tensor:

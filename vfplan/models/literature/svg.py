@@ -20,9 +20,10 @@ from vfplan.checks import within
 from vfplan.models.parts.emission import build_emission
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
+from vfplan.models.parts.planes import joined
 from vfplan.models.parts.pyramid import Decoder, Encoder, PyramidConfig
 from vfplan.models.parts.recurrent import GAIN, ConvLstm, Lstm
-from vfplan.models.parts.video_state import Seen, VideoState, carried, joined
+from vfplan.models.parts.video_state import Seen, VideoState, carried
 
 PREDICTOR, POSTERIOR, PRIOR = 0, 1, 2  # places of their carries
 

@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from vfplan.checks import within
 from vfplan.models.base import Context, Noise, State
 from vfplan.models.parts.adversary import Discriminator
+from vfplan.models.parts.halving import halved
+from vfplan.models.parts.planes import joined, planes
 from vfplan.models.parts.pyramid import Encoder, PyramidConfig
 from vfplan.models.parts.video_model import VideoModel
 from vfplan.models.precision import Reducible
@@ -53,8 +55,7 @@ class VganConfig(Architecture):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.pyramid.side(self.image_size)
-        if not self.judge or self.image_size % 2 ** len(self.judge):
-            raise ValueError(f"image_size={self.image_size} cannot be halved for {len(self.judge)} widths of judge")
+        halved(self.image_size, len(self.judge), f"for {len(self.judge)} widths of judge", least=1)
 
 
 class CausalUp(nn.Module):
@@ -142,8 +143,8 @@ class Vgan(VideoModel):
 
     def paint(self, code: Tensor, actions: Tensor, latent: Tensor) -> Scene:
         """T + 1 frames: the one that was encoded, and those that follow actions (B, T, A) under a latent (B, z)."""
-        known = torch.cat([code, _planes(latent, code)], dim=1)
-        memories = torch.stack([_planes(memory, code) for memory in self._memories(actions)], dim=2)
+        known = joined(code, latent)
+        memories = torch.stack([planes(memory, code.shape[2:]) for memory in self._memories(actions)], dim=2)
         moving = torch.cat([known[:, :, None].expand(-1, -1, memories.shape[2], -1, -1), memories], dim=1)
         foreground, mask = self.moving(moving).transpose(1, 2).sigmoid().split([self.config.channels, 1], dim=2)
         return Scene(foreground, mask, self.still(known[:, :, None]).transpose(1, 2).sigmoid())
@@ -151,11 +152,7 @@ class Vgan(VideoModel):
     def sample_noise(self, rows: int, steps: int, rng: torch.Generator | None, *, downscale: int = 1) -> Rows:
         """Standard normal latents (B, z), one per video. Raises ValueError for a scale that does not divide."""
         self._require_scale(downscale)
-        like = next(self.parameters())
-        shape = (rows, self.config.latent)
-        if rng is None:
-            return Rows(like.new_zeros(shape))
-        return Rows(torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype))
+        return Rows(self.normal((rows, self.config.latent), rng))
 
     def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> Tensor:
         """Images (B, T, C, y, x) in [0, 1] after actions (B, T, A): area averages of what is painted at full size."""
@@ -179,8 +176,3 @@ class Vgan(VideoModel):
             memory = self.memory(action, memory)
             memories.append(memory)
         return memories
-
-
-def _planes(vector: Tensor, like: Tensor) -> Tensor:
-    """A vector (B, n) in every place of maps (B, c, y, x)."""
-    return vector[:, :, None, None].expand(-1, -1, *like.shape[2:])

@@ -18,10 +18,12 @@ from torch.nn import functional
 from vfplan.checks import within
 from vfplan.models.parts.emission import build_emission
 from vfplan.models.parts.gaussian import Gaussian, GaussianHead
+from vfplan.models.parts.halving import halved
 from vfplan.models.parts.latent_video import LatentVideo, LatentVideoConfig
+from vfplan.models.parts.planes import joined
 from vfplan.models.parts.recurrent import ConvLstm
-from vfplan.models.parts.resnet import ResNetBlock, ResNetEncoder, require_halvings
-from vfplan.models.parts.video_state import Seen, VideoState, carried, joined
+from vfplan.models.parts.resnet import ResNetBlock, ResNetEncoder
+from vfplan.models.parts.video_state import Seen, VideoState, carried
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class VrnnConfig(LatentVideoConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_halvings(self.image_size, self.widths)
+        halved(self.image_size, len(self.widths), f"for {len(self.widths)} widths", least=1)
         if len(self.latent) != len(self.widths) or not any(self.latent):
             raise ValueError(
                 f"latent needs {len(self.widths)} numbers, one for each of widths, of which one is not 0; "

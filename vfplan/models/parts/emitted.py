@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from vfplan.models.parts.shifts import shifts
 from vfplan.pixels import frames_from_unit
 
 
@@ -113,6 +113,4 @@ class Copied(Emitted):
 
 def shifted(image: Tensor, radius: int) -> Tensor:
     """Every pixel's neighbourhood (B, C, (2 radius + 1)^2, Y, X) in an image, row by row; zeros outside."""
-    rows, columns = image.shape[-2:]
-    padded, reach = functional.pad(image, (radius,) * 4), range(2 * radius + 1)
-    return torch.stack([padded[..., y : y + rows, x : x + columns] for y in reach for x in reach], dim=2)
+    return torch.stack(list(shifts(image, radius, "constant")), dim=2)

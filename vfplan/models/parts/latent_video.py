@@ -139,12 +139,7 @@ class LatentVideo(VideoModel):
             ValueError: for a scale that does not divide the image.
         """
         self._require_scale(downscale)
-        like = next(self.parameters())
-        shapes = [(rows, steps, *shape) for shape in self.latents]
-        if rng is None:
-            return VideoNoise(tuple(like.new_zeros(shape) for shape in shapes))
-        drawn = (torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype) for shape in shapes)
-        return VideoNoise(tuple(drawn))
+        return VideoNoise(tuple(self.normal((rows, steps, *shape), rng) for shape in self.latents))
 
     def rollout(self, state: State, actions: Tensor, noise: Noise, *, downscale: int = 1) -> Tensor:
         """Images (B, T, C, y, x) in [0, 1] after actions (B, T, A): area averages of what is imagined at full size."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vfplan.models.parts.recurrent_unet import shown
+from vfplan.models.parts.planes import joined
 from vfplan.models.precision import Reducible
 
 
@@ -28,7 +28,7 @@ class PairEncoder(Reducible):
     def forward(self, before: Tensor, action: Tensor, after: Tensor) -> Tensor:
         """Maps (B, outputs, Y / 8, X / 8) of images (B, C, Y, X) in [0, 1] and an action (B, A)."""
         with self.autocast(before):
-            maps: Tensor = self.layers(shown(torch.cat([before, after], dim=1) - 0.5, action))
+            maps: Tensor = self.layers(joined(torch.cat([before, after], dim=1) - 0.5, action))
         return maps.to(before.dtype)
 
 

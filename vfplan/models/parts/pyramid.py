@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vfplan.checks import require_ranges, within
+from vfplan.models.parts.halving import halved
 from vfplan.models.precision import Reducible
 
 Style = Literal["strided", "pooled"]
@@ -47,9 +48,7 @@ class PyramidConfig:
 
     def side(self, image_size: int) -> int:
         """Of the coarsest maps. Raises ValueError if the image cannot be halved as often as there are widths."""
-        if image_size % 2 ** len(self.widths):
-            raise ValueError(f"image_size={image_size} cannot be halved for {len(self.widths)} pyramid.widths")
-        return image_size // 2 ** len(self.widths)
+        return halved(image_size, len(self.widths), f"for {len(self.widths)} pyramid.widths")
 
 
 class Encoder(Reducible):

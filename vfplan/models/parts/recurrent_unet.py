@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vfplan.models.parts.halving import halved
+from vfplan.models.parts.planes import joined
 from vfplan.models.parts.recurrent import ConvLstm
 from vfplan.models.precision import Reducible
 
@@ -55,7 +57,7 @@ class RecurrentUNet(nn.Module):
     ) -> None:
         super().__init__()
         self.code, self.width = down[-1].outputs, up[-1].outputs
-        self.side = side_of(image_size, len(down))
+        self.side = halved(image_size, len(down), f"{len(down)} times")
         seen = [inputs, *(scale.outputs for scale in down)]
         told = [0] * (len(down) - 1) + [coarsest]
         self.down = nn.ModuleList(
@@ -131,22 +133,9 @@ class _Block(Reducible):
         if self.doubles:
             x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
         with self.autocast(x):
-            found = self.layer(shown(x, everywhere))
+            found = self.layer(joined(x, everywhere))
         h = self.norm(found.to(x.dtype)).relu()
         if self.memory is None:
             return h, carry
-        y, carry = self.memory(torch.cat([shown(h, everywhere), *told], dim=1), carry)
+        y, carry = self.memory(joined(h, everywhere, *told), carry)
         return y, carry
-
-
-def shown(maps: Tensor, vector: Tensor) -> Tensor:
-    """Maps (B, c, Y, X), and a vector (B, g) in every place."""
-    planes = vector[..., None, None].expand(-1, -1, *maps.shape[2:])
-    return torch.cat([maps, planes], dim=1)
-
-
-def side_of(image_size: int, scales: int) -> int:
-    """Of the coarsest maps. Raises ValueError if the image cannot be halved as often as there are scales."""
-    if image_size % 2**scales:
-        raise ValueError(f"image_size={image_size} cannot be halved {scales} times")
-    return image_size >> scales

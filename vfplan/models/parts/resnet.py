@@ -100,9 +100,3 @@ class ResNetDecoder(Reducible):
         with self.autocast(codes):
             found: Tensor = self.last(self.scales(self.first(codes).unflatten(1, (-1, self.side, self.side))))
         return found.to(codes.dtype)
-
-
-def require_halvings(image_size: int, widths: Sequence[int]) -> None:
-    """Raise ValueError if there are no widths, or an image cannot be halved as often as there are."""
-    if not widths or image_size % 2 ** len(widths):
-        raise ValueError(f"image_size={image_size} cannot be halved for {len(widths)} widths")

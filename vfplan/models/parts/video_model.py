@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from vfplan.models.trainable import Architecture, TrainableModel
@@ -39,6 +40,13 @@ class VideoModel(TrainableModel):
     def actions(self, actions: Tensor) -> Tensor:
         """Actions as the networks see them."""
         return self.config.seen_actions(actions).to(next(self.parameters()).dtype)
+
+    def normal(self, shape: tuple[int, ...], rng: torch.Generator | None) -> Tensor:
+        """Standard normal noise where the weights are, in their precision; zeros without a generator."""
+        like = next(self.parameters())
+        if rng is None:
+            return like.new_zeros(shape)
+        return torch.randn(shape, generator=rng, device=like.device, dtype=like.dtype)
 
     def _require_scale(self, downscale: int) -> None:
         """Raise ValueError for a scale that does not divide the image."""

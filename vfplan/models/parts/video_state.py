@@ -79,9 +79,3 @@ def carried(state: VideoState, place: int, carry: Tensor) -> VideoState:
     """The memory with another carry at one place."""
     carries = (*state.carries[:place], carry, *state.carries[place + 1 :])
     return replace(state, carries=carries)
-
-
-def joined(code: Tensor, action: Tensor, *latents: Tensor) -> Tensor:
-    """A code (B, g, ...), an action (B, A) in every place, and latents, along the second dimension."""
-    planes = action.reshape(*action.shape, *[1] * (code.dim() - 2)).expand(-1, -1, *code.shape[2:])
-    return torch.cat([code, planes, *latents], dim=1)

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vfplan.models.parts.shifts import shifts
+
 RADIUS = 2
 PLACES = (2 * RADIUS + 1) ** 2
 GAIN = 4.0
@@ -94,9 +96,7 @@ def normalised(values: Tensor) -> Tensor:
 
 def around(image: Tensor) -> Tensor:
     """The D pixels (B, D, C, Y, X) around each place of an image, row by row; beyond the edges as at the edges."""
-    rows, columns = image.shape[-2:]
-    padded, reach = functional.pad(image, (RADIUS,) * 4, mode="replicate"), range(2 * RADIUS + 1)
-    return torch.stack([padded[..., y : y + rows, x : x + columns] for y in reach for x in reach], dim=1)
+    return torch.stack(list(shifts(image, RADIUS)), dim=1)
 
 
 def composited(sources: Tensor, log_shares: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, get_args
 
 from vfplan.checks import require_ranges, within
 from vfplan.flows import HaarLevel, Level, TopLevel
+from vfplan.models.parts.halving import halved
 from vfplan.models.trainable import Architecture
 from vfplan.models.videoflow.dequantisation import LearnedDequantiser, UniformDequantiser
 from vfplan.models.videoflow.model import VideoFlow
@@ -66,8 +67,7 @@ class VideoFlowConfig(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.priors) < 1 or self.image_size % 2 ** (len(self.priors) - 1):
-            raise ValueError(f"image_size={self.image_size} cannot be halved for {len(self.priors)} levels")
+        halved(self.image_size, len(self.priors) - 1, f"for {len(self.priors)} levels")
         longest = max(prior.past_frames for prior in self.priors)
         if longest > self.past_frames:
             raise ValueError(f"a prior cannot see {longest} frames of a memory of past_frames={self.past_frames}")

@@ -12,6 +12,7 @@ from vfplan.checks import within
 from vfplan.flows import GlowLevel
 from vfplan.flows.gated_net import Activation
 from vfplan.flows.glow import CouplingKind
+from vfplan.models.parts.halving import halved
 from vfplan.models.trainable import Architecture
 from vfplan.models.videoflow.dequantisation import UniformDequantiser
 from vfplan.models.videoflow.gated_prior import DilatedPrior
@@ -39,8 +40,7 @@ class VideoFlow2019Config(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.num_levels < 1 or self.image_size % 2**self.num_levels:
-            raise ValueError(f"image_size={self.image_size} cannot be halved num_levels={self.num_levels} times")
+        halved(self.image_size, self.num_levels, f"num_levels={self.num_levels} times", least=1)
 
 
 def assemble(config: VideoFlow2019Config) -> VideoFlow:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from vfplan.models.parts.shifts import shifts
 from vfplan.models.videoflow.dequantisation import START_STD
 from vfplan.models.videoflow.distributions import (
     CopyOrChange,
@@ -230,14 +230,6 @@ def neighbours(x: Tensor, radius: int) -> Tensor:
     Beyond the border the nearest value is repeated.
     """
     return torch.stack(list(shifts(x, radius)), dim=-4) if radius else x.unsqueeze(-4)
-
-
-def shifts(x: Tensor, radius: int) -> Iterator[Tensor]:
-    """The values at each of the K places around each place of x, one after the other: K times (..., c, y, x)."""
-    rows, columns = x.shape[-2:]
-    padded = nn.functional.pad(x.flatten(0, -4), (radius,) * 4, mode="replicate").unflatten(0, x.shape[:-3])
-    for row, column in product(range(2 * radius + 1), repeat=2):
-        yield padded[..., row : row + rows, column : column + columns]
 
 
 def bounded_log_std(raw: Tensor, bounds: tuple[float, float] = LOG_STD_RANGE) -> Tensor:
