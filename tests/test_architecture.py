@@ -18,7 +18,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
 # do not know each other.
 FLOORS = (
     {"checks", "errors"},
-    {"device", "extras", "pixels", "reading", "schema", "statistics"},
+    {"device", "extras", "overrides", "pixels", "reading", "schema", "statistics"},
     {"plugins"},
     {"execution", "output"},
     {"costs", "data", "flows"},
@@ -43,7 +43,13 @@ BESIDE = {
 }
 # Commands that read settings as another one does.
 PLANNED_WITH = {
-    *(("benchmark", "plan"), ("collect", "plan"), ("compare", "plan"), ("doctor", "plan"), ("speed", "train")),
+    *(
+        ("benchmark", "plan"),
+        ("collect", "plan"),
+        *(("compare", name) for name in ("evaluate", "plan", "speed", "train")),
+        ("doctor", "plan"),
+        ("speed", "train"),
+    ),
 }
 EXCEPTIONS = {("vfplan.models.oracle", "envs")}  # the simulator as a model
 

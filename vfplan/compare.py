@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from vfplan.cli.config import command
-from vfplan.errors import UserError
+from vfplan.evaluate import main as evaluate
 from vfplan.plan import main as plan
+from vfplan.speed import main as speed
 from vfplan.studies.comparison.settings import CompareConfig
+from vfplan.train import main as train
 
 HELP = """
 Train each model with its own recipe on the same data, then test its likelihoods and samples, time it, and plan with it
@@ -25,15 +25,7 @@ def compare(config: CompareConfig) -> None:
     """Make what is missing of every row, write table.md."""
     from vfplan.studies.comparison.run import run
 
-    run(config, _samples)
-
-
-def _samples(overrides: Sequence[str]) -> tuple[int, int]:
-    planner = plan.configuration(overrides).planner
-    samples, elites = (getattr(planner, name, None) for name in ("samples", "elites"))
-    if not isinstance(samples, int) or not isinstance(elites, int):
-        raise UserError(f"seconds= needs a planner with samples and elites, such as icem or cem; got {planner}")
-    return samples, elites
+    run(config, {command.name: command.configuration for command in (train, evaluate, speed, plan)})
 
 
 main = command(compare, CompareConfig, name="compare", help=HELP)

@@ -1,7 +1,7 @@
 """Rows of world models: made by commands, gone on with, and compared on the same tasks."""
 
 import json
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.refusal import refused
 from vfplan.compare import main
 from vfplan.statistics import mcnemar
 from vfplan.studies.comparison.settings import CompareConfig
-from vfplan.studies.comparison.steps import in_time
+from vfplan.studies.comparison.steps import samples_in_time
 from vfplan.studies.comparison.table import Row, table
 
 EVALUATED = (
@@ -66,30 +66,34 @@ def test_rows_of_another_command_are_refused(made, capsys):
     assert "was made by python -m vfplan.plan" in refused(capsys, main, changed, begun=True)
 
 
-def test_a_command_that_fails_is_named_with_what_it_said(store, tmp_path, capsys):
-    given = [
-        f"data={store}",
-        "heldout=absent",
-        "models=[svg_lp]",
-        f"run_dir={tmp_path / 'run'}",
-        "train='model.code=-1'",
-    ]
-    said = refused(capsys, main, given, begun=True)
+def test_a_command_that_fails_is_named_with_what_it_said(store, second_store, tmp_path, capsys):
+    common = [f"data={store}", f"heldout={second_store}", "models=[svg_lp]", f"run_dir={tmp_path / 'run'}"]
+    said = refused(capsys, main, [*common, "train='validation_episodes=100'"], begun=True)
     assert "vfplan.train" in said and "code 2: error: " in said and (tmp_path / "run/svg_lp/train.log").is_file()
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        (["models=[svg_lp,svg_lpp]"], "unknown model 'svg_lpp'; did you mean 'svg_lp'?"),
+        (["train='model.code=-1'"], "model.code must be in [1, 16384]"),
+        (["evaluate='sample=2'"], "unknown key 'sample'"),
+        (["plan='env=psh'"], "unknown env 'psh'"),
+        (["heldout=absent"], "absent"),
+        (["seconds=1", "plan='planner=zero'"], "seconds= needs a planner with samples and elites"),
         (["models=[]"], "models or rows must name one or more"),
-        (["rows={svg_prime: 'x=1'}"], "and new; got 'svg_prime'"),
-        (["rows={a: steps}"], "rows.a: expected key=value of other keys than"),
-        (["plan='seed=1'"], "plan: expected key=value of other keys than"),
+        (["models=[svg_lp,svg_lp]"], "a name stands twice in svg_lp, svg_lp"),
+        (["rows={svg_lp: 'x=1'}"], "and new; got 'svg_lp'"),
+        (["rows={a: steps}"], "rows.a: expected key=value separated by spaces, as for vfplan.train; got 'steps'"),
+        (["plan='seed=1'"], "are said by the comparison; got 'seed=1'"),
+        (["plan='x'"], "plan: expected key=value separated by spaces, as for vfplan.plan; got 'x'"),
     ],
 )
-def test_settings_that_make_no_sense_are_one_line(given, said, tmp_path, capsys):
-    common = ["data=a", "heldout=b", f"run_dir={tmp_path / 'run'}"]
+def test_what_cannot_be_is_one_line_before_anything_is_made(store, second_store, given, said, tmp_path, capsys):
+    """Also what is wrong with the last row, or with the last of its commands."""
+    common = [f"data={store}", f"heldout={second_store}", "models=[svg_lp]", f"run_dir={tmp_path / 'run'}"]
     assert said in refused(capsys, main, [*common, *given])
+    assert not (tmp_path / "run").exists()
 
 
 def test_tasks_that_one_alone_solves_are_counted():
@@ -104,5 +108,11 @@ def test_tasks_that_one_alone_solves_are_counted():
     assert f"| 9 : 1 | {mcnemar(9, 1):.2g} |" in table([few, many]).splitlines()[-1]
 
 
-def test_without_seconds_there_is_no_second_try():
-    assert in_time(CompareConfig("a", "b"), Path("none"), lambda overrides: (8, 4)) is None
+@pytest.mark.parametrize(
+    ("took", "samples", "elites"), [(1.0, 64, 12), (4.0, 16, 3), (1e6, 4, 2), (1e-9, 10_000, 1875)]
+)
+def test_a_plan_in_time_has_samples_in_proportion_within_bounds(tmp_path, took, samples, elites):
+    (tmp_path / "plan").mkdir()
+    (tmp_path / "plan" / "results.json").write_text(json.dumps({"seconds_per_plan": took}))
+    planner = SimpleNamespace(samples=32, elites=6)
+    assert samples_in_time(CompareConfig("a", "b", seconds=2), tmp_path, planner) == (samples, elites)

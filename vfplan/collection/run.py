@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from vfplan.data.filling import MakeEpisodes, fill_store, report
 from vfplan.data.records import FORMAT_VERSION, StoreMeta
 from vfplan.errors import UserError
 from vfplan.output.folder import RunDir, package_versions
+from vfplan.overrides import split_overrides
 
 if TYPE_CHECKING:
     from vfplan.control.settings import PlanConfig
@@ -74,10 +74,7 @@ def _policy(config: CollectConfig) -> str:
 
 def _planning(config: CollectConfig, configure: Configure) -> PlanConfig:
     """What `vfplan.plan` would plan with. Raises UserError for settings that it has not, or that mean nothing here."""
-    try:
-        words = shlex.split(config.settings)
-    except ValueError as error:
-        raise UserError(f"settings: cannot read {config.settings!r}: {str(error).lower()}") from error
+    words = split_overrides(config.settings, "settings")
     for word in words:
         key = word.partition("=")[0]
         if not any(key == known or key.startswith(f"{known}.") for known in SETTINGS):

@@ -7,7 +7,6 @@ same lockstep groups, hence the same actions.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from vfplan.control.settings import LEARNED, ORACLE, PlanConfig, SessionConfig
 from vfplan.errors import UserError
 from vfplan.models.checkpoint import load_architecture, shipped_checkpoint, ships
 from vfplan.models.registry import FAMILIES, family_name
+from vfplan.overrides import split_overrides
 from vfplan.studies.benchmark import policies
 from vfplan.studies.benchmark.policies import PolicyLoop
 from vfplan.studies.benchmark.settings import BenchmarkConfig
@@ -170,14 +170,9 @@ def _requested(config: BenchmarkConfig, learned: str) -> dict[str, list[str]]:
 
 def _overrides(text: str, where: str) -> list[str]:
     """The words of `text`, each an override of `vfplan.plan` that a row may have."""
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UserError(f"{where}: cannot read {text!r}: {str(error).lower()}") from error
+    words = split_overrides(text, where)
     for word in words:
-        key, equals, _ = word.partition("=")
-        if not equals:
-            raise UserError(f"{where}: expected key=value separated by spaces, as for vfplan.plan; got {word!r}")
+        key = word.partition("=")[0]
         if key in SHARED:
             own = "steps=" if key == "control.steps" else f"{key}="
             raise UserError(f"{where}: {key} is the same for all rows; give {own} to the benchmark if you want another")

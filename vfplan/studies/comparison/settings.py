@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vfplan.checks import MOST_SEED, require_ranges, within
 from vfplan.errors import UserError
+from vfplan.overrides import split_overrides
 
 OWN = ("run_dir", "device", "seed", "threads", "checkpoint", "data", "model")
-"""What the rows or the comparison say."""
+"""What the rows or the comparison itself say."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +42,22 @@ class CompareConfig:
         Raises UserError for a name that is given twice or is none, and for overrides that a row cannot have.
         """
         found = {name: [f"model={name}"] for name in self.models}
+        if len(found) < len(self.models):
+            raise UserError(f"models: a name stands twice in {', '.join(self.models)}")
         for name, text in (self.rows or {}).items():
             if not re.fullmatch(r"\w[\w.+-]*", name) or name in found:
                 raise UserError(f"rows: a name is letters, digits and . _ + -, and new; got {name!r}")
-            found[name] = words(text, f"rows.{name}", but=("model",))
+            found[name] = _words(text, f"rows.{name}", "train", [key for key in OWN if key != "model"])
         return found
 
+    def words(self, command: str) -> list[str]:
+        """The overrides that all rows have of `train`, `evaluate` or `plan`. Raises UserError for what is none."""
+        return _words(getattr(self, command), command, command, OWN)
 
-def words(text: str, where: str, *, but: tuple[str, ...] = ()) -> list[str]:
-    """The overrides in a text. Raises UserError for what is none, or is the same for all rows."""
-    try:
-        found = shlex.split(text)
-    except ValueError as error:
-        raise UserError(f"{where}: cannot read {text!r}: {str(error).lower()}") from error
+
+def _words(text: str, where: str, command: str, taken: Sequence[str]) -> list[str]:
+    found = split_overrides(text, where, f"vfplan.{command}")
     for word in found:
-        key, equals, _ = word.partition("=")
-        if not equals or (key in OWN and key not in but):
-            raise UserError(f"{where}: expected key=value of other keys than {', '.join(OWN)}; got {word!r}")
+        if word.partition("=")[0] in taken:
+            raise UserError(f"{where}: {', '.join(taken)} are said by the comparison; got {word!r}")
     return found

@@ -8,17 +8,18 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vfplan.errors import UserError
 from vfplan.output.folder import write_text
 from vfplan.reading import read_object
-from vfplan.studies.comparison.settings import CompareConfig, words
+from vfplan.studies.comparison.settings import CompareConfig
 
 LEAST, MOST = 4, 10_000
 """Samples that a plan of equal time has."""
 
-Samples = Callable[[Sequence[str]], tuple[int, int]]
-"""From overrides of `vfplan.plan` to the samples and elites of its planner; ValueError for one that has none."""
+Configure = Callable[[Sequence[str]], Any]
+"""From overrides of a command to its settings. Raises UserError."""
 
 
 @dataclass(frozen=True)
@@ -70,45 +71,43 @@ class Step:
 
 def steps(config: CompareConfig, folder: Path, given: Sequence[str]) -> list[Step]:
     """What makes the row in `folder`, whose model is trained with the overrides `given`; all but the plans in time."""
-    shared = (f"threads={config.threads}", f"device={config.device}", f"seed={config.seed}")
-    checkpoint = f"checkpoint={folder / 'train' / 'checkpoint'}"
-    trained, tested = words(config.train, "train"), words(config.evaluate, "evaluate")
+    trained, tested, timed = folder / "train", folder / "evaluate", folder / "speed"
+    checkpoint = trained / "checkpoint"
+    data, heldout = [f"data={config.data}"], [f"checkpoint={checkpoint}", f"data={config.heldout}"]
     return [
-        Step(folder / "train", "train", _into(folder / "train", given, trained, shared, [f"data={config.data}"]), ""),
-        Step(
-            folder / "evaluate",
-            "evaluate",
-            _into(folder / "evaluate", [checkpoint, f"data={config.heldout}"], tested, shared),
-            "likelihood.json",
-        ),
-        Step(
-            folder / "speed",
-            "speed",
-            _into(folder / "speed", [f"models=[{folder / 'train' / 'checkpoint'}]"], shared),
-            "speed.json",
-        ),
-        planning(config, folder / "plan", []),
+        _step(config, trained, "train", [*given, *config.words("train"), *data], ""),
+        _step(config, tested, "evaluate", [*heldout, *config.words("evaluate")], "likelihood.json"),
+        _step(config, timed, "speed", [f"models=[{checkpoint}]"], "speed.json"),
+        _planning(config, folder / "plan", []),
     ]
 
 
-def planning(config: CompareConfig, folder: Path, more: Sequence[str]) -> Step:
-    """Planning with the model of a row."""
-    shared = (f"threads={config.threads}", f"device={config.device}", f"seed={config.seed}", "gif=false")
-    checkpoint = f"checkpoint={folder.parent / 'train' / 'checkpoint'}"
-    given = _into(folder, [checkpoint], words(config.plan, "plan"), shared, more)
-    return Step(folder, "plan", given, "results.json")
-
-
-def in_time(config: CompareConfig, folder: Path, samples_of: Samples) -> Step | None:
-    """Planning with as many samples as `seconds` allow, by how long the first try took; None without such a try."""
-    if not config.seconds:
-        return None
+def samples_in_time(config: CompareConfig, folder: Path, planner: Any) -> tuple[int, int]:
+    """Samples and elites of a plan that takes `seconds`, by how long the first try took with those of `planner`."""
+    samples, elites = samples_of(planner)
     took = read_object(folder / "plan" / "results.json")["seconds_per_plan"]
-    samples, elites = samples_of(words(config.plan, "plan"))
     fitting = min(max(LEAST, round(samples * config.seconds / took)), MOST)
-    kept = max(2, round(elites * fitting / samples))
-    return planning(config, folder / "in-time", [f"planner.samples={fitting}", f"planner.elites={kept}"])
+    return fitting, max(2, round(elites * fitting / samples))
 
 
-def _into(folder: Path, *arguments: Sequence[str]) -> tuple[str, ...]:
-    return (*(word for part in arguments for word in part), f"run_dir={folder}")
+def samples_of(planner: Any) -> tuple[int, int]:
+    """How many samples and elites a planner has. Raises UserError for one that has none."""
+    samples, elites = (getattr(planner, name, None) for name in ("samples", "elites"))
+    if not isinstance(samples, int) or not isinstance(elites, int):
+        raise UserError(f"seconds= needs a planner with samples and elites, such as icem or cem; got {planner}")
+    return samples, elites
+
+
+def in_time(config: CompareConfig, folder: Path, samples: int, elites: int) -> Step:
+    """Planning with so many samples."""
+    return _planning(config, folder / "in-time", [f"planner.samples={samples}", f"planner.elites={elites}"])
+
+
+def _planning(config: CompareConfig, folder: Path, more: Sequence[str]) -> Step:
+    checkpoint = f"checkpoint={folder.parent / 'train' / 'checkpoint'}"
+    return _step(config, folder, "plan", [checkpoint, *config.words("plan"), "gif=false", *more], "results.json")
+
+
+def _step(config: CompareConfig, folder: Path, command: str, given: Sequence[str], left: str) -> Step:
+    shared = (f"threads={config.threads}", f"device={config.device}", f"seed={config.seed}", f"run_dir={folder}")
+    return Step(folder, command, (*given, *shared), left)
